@@ -1,0 +1,7 @@
+"""Append-only, hash-chained audit records. Every write that matters carries one, in the same transaction."""
+
+from tidegate.ledger.events import Event
+from tidegate.ledger.record import Actor, ActorKind, Entry, Record, seal
+from tidegate.ledger.table import Executor, LedgerTable
+
+__all__ = ["Actor", "ActorKind", "Entry", "Event", "Executor", "LedgerTable", "Record", "seal"]

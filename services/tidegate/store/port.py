@@ -1,0 +1,47 @@
+"""What a service asks of the store. Every write carries its audit record and lands in one transaction with it."""
+
+from datetime import datetime
+from typing import Protocol
+
+from tidegate.ledger import Record
+from tidegate.model import AnyResource, Kind, ProjectStatus
+from tidegate.model.names import Frozen, Line, PersonRef
+
+
+class Account(Frozen):
+    """A local account of this machine. `password_hash` is argon2id in PHC form."""
+
+    person: PersonRef
+    display_name: Line
+    password_hash: str
+    disabled: bool = False
+
+
+class ResourceStore(Protocol):
+    def get(self, kind: Kind, name: str) -> AnyResource | None: ...
+
+    def list(self, kind: Kind) -> tuple[AnyResource, ...]:
+        """All of a kind, by name."""
+        ...
+
+    def put(self, resource: AnyResource, record: Record, now: datetime) -> bool:
+        """Write a spec. False where it already stood so: then nothing is written and no record either.
+
+        Raises:
+            TidegateError: ``resource_immutable`` for a changed Licence, Approval or Cohort.
+        """
+        ...
+
+    def project_status(self, name: str) -> ProjectStatus: ...
+
+    def put_project_status(self, name: str, status: ProjectStatus, record: Record, now: datetime) -> bool:
+        """Write a status, False where it already stood so."""
+        ...
+
+    def append(self, record: Record, now: datetime) -> None:
+        """An audit record with no write beside it, for example a refused start."""
+        ...
+
+    def generation(self) -> int:
+        """Grows with every write; a cheap way to see whether to look again."""
+        ...
