@@ -1,0 +1,1 @@
+"""What the web pages of every service share: the style sheet in `static/`."""
