@@ -1,0 +1,51 @@
+# `make` alone prints what there is to do.
+.DEFAULT_GOAL := help
+SHELL := bash
+PY := .venv/bin/python
+
+.PHONY: help demo test lint unit integration browser test-long bench lock clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## Install what is missing, walk the whole job, stay up (EXIT=1: stop after the walk)
+	@scripts/install demo
+	@$(PY) -m tidegate.cli.main demo --state .demo $(if $(EXIT),--exit)
+
+test: lint unit integration browser ## Lint, types, contracts and all tests
+	@echo "All parts of 'make test' ran: lint, unit, integration, browser."
+
+lint: ## Format, ruff, mypy, import contracts, dead code, dependencies
+	@scripts/install dev
+	@.venv/bin/ruff format --check -q .
+	@.venv/bin/ruff check -q .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-cache
+
+unit: ## Tests without processes or ports
+	@scripts/install dev
+	@.venv/bin/pytest -q -n 2 tests/unit
+
+integration: ## Tests with the real hub, proxy, sandbox and sample XNAT
+	@scripts/install dev
+	@.venv/bin/pytest -q -n 2 --dist loadscope -m 'not long' tests/integration
+
+browser: ## The main job clicked through in Chromium
+	@scripts/install dev
+	@.venv/bin/pytest -q tests/browser
+
+test-long: ## Soaks and fault runs (at most 20 minutes)
+	@scripts/install dev
+	@.venv/bin/pytest -q -m long tests
+
+bench: ## Ratios against peers and limits, in one run
+	@scripts/install dev
+	@$(PY) -m benchmarks
+
+lock: ## Resolve and hash all Python dependencies anew
+	@for name in uv services demo dev workspace; do \
+	  .venv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	    requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+
+clean: ## Remove environments, caches and the demo's state
+	@rm -rf .venv .venv-workspace node_modules .cache .demo .mypy_cache .ruff_cache .hypothesis .coverage
