@@ -3,5 +3,19 @@
 from tidegate.ledger.events import Event
 from tidegate.ledger.record import Actor, ActorKind, Entry, Record, seal
 from tidegate.ledger.table import Executor, LedgerTable
+from tidegate.ledger.verify import Fault, verify
+from tidegate.ledger.witness import Witness
 
-__all__ = ["Actor", "ActorKind", "Entry", "Event", "Executor", "LedgerTable", "Record", "seal"]
+__all__ = [
+    "Actor",
+    "ActorKind",
+    "Entry",
+    "Event",
+    "Executor",
+    "Fault",
+    "LedgerTable",
+    "Record",
+    "Witness",
+    "seal",
+    "verify",
+]

@@ -8,6 +8,8 @@ class Event(StrEnum):
 
     ACCOUNT_ADDED = "identity:account:added"
     ACCOUNT_PASSWORD_CHANGED = "identity:account:password_changed"  # noqa: S105 - an event name
+    ACCOUNT_DISABLED = "identity:account:disabled"
+    ACCOUNT_ENABLED = "identity:account:enabled"
     LOGIN_SUCCEEDED = "identity:login:succeeded"
     LOGIN_FAILED = "identity:login:failed"
 

@@ -59,6 +59,11 @@ class LedgerTable:
         db.execute(f"INSERT INTO ledger ({COLUMNS}) VALUES ({marks})", values)  # noqa: S608 - marks only
         return entry
 
+    def rows(self, db: Executor) -> list[tuple[str, int, str, str, str, str]]:
+        """The stored rows in order, unread, for `verify`: an edited one may no longer be an entry."""
+        db.execute(f"SELECT {COLUMNS} FROM ledger WHERE chain = {self._mark} ORDER BY seq", (self.chain,))  # noqa: S608
+        return [tuple(row) for row in db.fetchall()]
+
     def entries(self, db: Executor) -> Iterator[Entry]:
         """All entries in order, as stored; `verify` judges them."""
         yield from self._rows(db, f"WHERE chain = {self._mark} ORDER BY seq", (self.chain,))

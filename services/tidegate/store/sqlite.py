@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from tidegate.ledger import Entry, LedgerTable, Record
+from tidegate.ledger import Entry, LedgerTable, Record, Witness
+from tidegate.ledger.verify import Head, Row
 from tidegate.model import KINDS, AnyResource, Kind, ProjectStatus, TidegateError
 from tidegate.store.port import Account
 
@@ -31,6 +32,7 @@ class SqliteStore:
     def __init__(self, path: Path, chain: str) -> None:
         self._path = path
         self._ledger = LedgerTable(chain)
+        self._witness = Witness(path.parent / "heads")
         with self._write() as db:
             for statement in SCHEMA:
                 db.execute(statement)
@@ -60,7 +62,8 @@ class SqliteStore:
                     "Register it under a new name.",
                 )
             db.execute("INSERT OR REPLACE INTO resources (kind, name, body) VALUES (?, ?, ?)", (*key, body))
-            self._ledger.append(db.cursor(), record, now)
+            entry = self._ledger.append(db.cursor(), record, now)
+        self._witness.note(entry)
         return True
 
     def project_status(self, name: str) -> ProjectStatus:
@@ -75,12 +78,14 @@ class SqliteStore:
             if row and row[0] == body:
                 return False
             db.execute("INSERT OR REPLACE INTO project_status (name, body) VALUES (?, ?)", (name, body))
-            self._ledger.append(db.cursor(), record, now)
+            entry = self._ledger.append(db.cursor(), record, now)
+        self._witness.note(entry)
         return True
 
     def append(self, record: Record, now: datetime) -> None:
         with self._write() as db:
-            self._ledger.append(db.cursor(), record, now)
+            entry = self._ledger.append(db.cursor(), record, now)
+        self._witness.note(entry)
 
     def generation(self) -> int:
         """Counts ledger entries of every chain: no write goes without one."""
@@ -104,7 +109,8 @@ class SqliteStore:
                 "INSERT OR REPLACE INTO accounts (subject, body) VALUES (?, ?)",
                 (account.person.subject, account.model_dump_json()),
             )
-            self._ledger.append(db.cursor(), record, now)
+            entry = self._ledger.append(db.cursor(), record, now)
+        self._witness.note(entry)
 
     def host_id(self, owner: str) -> int:
         """The uid or gid of this machine reserved for an owner, for example ``kernel/alice/p1``. Never given twice."""
@@ -124,6 +130,16 @@ class SqliteStore:
     def entries(self, chain: str) -> tuple[Entry, ...]:
         with self._read() as db:
             return tuple(LedgerTable(chain).entries(db.cursor()))
+
+    def rows(self) -> dict[str, tuple[Row, ...]]:
+        """The ledger's rows by chain, unread, for `verify`."""
+        names = self.chains()
+        with self._read() as db:
+            return {name: tuple(LedgerTable(name).rows(db.cursor())) for name in names}
+
+    def heads(self) -> dict[str, Head]:
+        """What the witness saw last, by chain."""
+        return self._witness.heads()
 
     @contextlib.contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:
