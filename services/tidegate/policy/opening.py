@@ -1,0 +1,50 @@
+"""`open_policy`: the policy of one store, in process. Called by each service as it starts.
+
+The bundle follows the licences of the store: whenever the store has been written to, they are read again, and a new
+engine is built when they are not the same.
+"""
+
+import threading
+
+from tidegate.model import Kind, Licence
+from tidegate.policy.compiler import compile_licences
+from tidegate.policy.failclosed import Policy
+from tidegate.policy.local import LocalEngine
+from tidegate.policy.port import Bundle, Register
+from tidegate.policy.rules import Rules, load_rules, policies_folder
+
+
+def open_policy(store: Register) -> Policy:
+    """The policy that decides from this store's licences.
+
+    Raises:
+        TidegateError: ``policies_missing``, ``policy_rules_invalid`` or ``opa_wheel_missing``: at the start, when a
+            person is there to read it, and not only at the first question.
+    """
+    bundles = Bundles(load_rules(policies_folder()), store)
+    LocalEngine(bundles.now())
+    return Policy(LocalEngine, bundles.now)
+
+
+class Bundles:
+    """The bundle for the licences in the store at the moment of asking."""
+
+    def __init__(self, rules: Rules, store: Register) -> None:
+        self._rules = rules
+        self._store = store
+        self._lock = threading.Lock()
+        self._seen: tuple[int, Bundle] | None = None
+
+    def now(self) -> Bundle:
+        # The count is read first: a write in between is then seen the next time.
+        generation = self._store.generation()
+        with self._lock:
+            if self._seen is None or self._seen[0] != generation:
+                self._seen = (generation, self._compile())
+            return self._seen[1]
+
+    def _compile(self) -> Bundle:
+        licences = [item for item in self._store.list(Kind.LICENCE) if isinstance(item, Licence)]
+        compiled, revision = compile_licences(licences)
+        data = {**self._rules.data, "licences": compiled, "version": self._rules.version, "revision": revision}
+        return Bundle(self._rules.modules, data, self._rules.version, revision)
