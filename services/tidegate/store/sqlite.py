@@ -6,7 +6,7 @@ the chain cannot move under an append.
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -49,21 +49,34 @@ class SqliteStore:
         return tuple(KINDS[kind].model_validate_json(body) for (body,) in rows)
 
     def put(self, resource: AnyResource, record: Record, now: datetime) -> bool:
+        (changed,) = self.put_all([(resource, record)], now)
+        return changed
+
+    def put_all(self, writes: Sequence[tuple[AnyResource, Record]], now: datetime) -> tuple[bool, ...]:
+        """All of these or none, in one transaction; True for each that changed something."""
+        entries = []
+        with self._write() as db:
+            changed = tuple(self._put_one(db, resource) for resource, _ in writes)
+            for (_, record), wrote in zip(writes, changed, strict=True):
+                if wrote:
+                    entries.append(self._ledger.append(db.cursor(), record, now))
+        for entry in entries[-1:]:
+            self._witness.note(entry)
+        return changed
+
+    def _put_one(self, db: sqlite3.Connection, resource: AnyResource) -> bool:
         key = (resource.kind, resource.name)
         body = resource.model_dump_json(by_alias=True)
-        with self._write() as db:
-            row = db.execute("SELECT body FROM resources WHERE kind = ? AND name = ?", key).fetchone()
-            if row and row[0] == body:
-                return False
-            if row and Kind(resource.kind) in IMMUTABLE:
-                raise TidegateError(
-                    "resource_immutable",
-                    f"{resource.kind} {resource.name} exists with other content and cannot be changed.",
-                    "Register it under a new name.",
-                )
-            db.execute("INSERT OR REPLACE INTO resources (kind, name, body) VALUES (?, ?, ?)", (*key, body))
-            entry = self._ledger.append(db.cursor(), record, now)
-        self._witness.note(entry)
+        row = db.execute("SELECT body FROM resources WHERE kind = ? AND name = ?", key).fetchone()
+        if row and row[0] == body:
+            return False
+        if row and Kind(resource.kind) in IMMUTABLE:
+            raise TidegateError(
+                "resource_immutable",
+                f"{resource.kind} {resource.name} exists with other content and cannot be changed.",
+                "Register it under a new name.",
+            )
+        db.execute("INSERT OR REPLACE INTO resources (kind, name, body) VALUES (?, ?, ?)", (*key, body))
         return True
 
     def project_status(self, name: str) -> ProjectStatus:

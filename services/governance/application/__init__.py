@@ -1,0 +1,1 @@
+"""What officers do: apply resources, approve projects."""

@@ -1,0 +1,1 @@
+"""Rules of the registers: what must fit together before anything is written."""

@@ -1,0 +1,1 @@
+"""`tidegate noun verb`: data on stdout, messages on stderr, exit codes of `ExitCode`."""

@@ -1,0 +1,65 @@
+"""`tidegate approve`."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from governance.application.approve import Ruling, approve
+from tidegate.cli.console import say
+from tidegate.cli.session import DEFAULT_STATE, AsOption, PasswordFileOption, StateOption, open_store, who_acts
+from tidegate.model import Decision, ExitCode, PersonRef, Project, TidegateError, Verdict, utc_now
+from tidegate.policy import Policy, open_policy, project_approve
+from tidegate.store import SqliteStore
+
+
+class StorePolicy:
+    """Asks `project.approve` with facts from the store."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self._policy: Policy = open_policy(store)
+
+    def project_approve(self, project: Project, actor: PersonRef, now: datetime) -> Decision:
+        question = project_approve(self._store, project, now, actor=actor)
+        return self._policy.decide("project.approve", question, now)
+
+
+def approve_command(
+    kind: Annotated[str, typer.Argument(help="What to decide on: project.")],
+    name: Annotated[str, typer.Argument()],
+    reason: Annotated[str, typer.Option("--reason", help="Why; stands in the ledger.")],
+    state: StateOption = DEFAULT_STATE,
+    officer: AsOption = None,
+    password_file: PasswordFileOption = None,
+    verdict: Annotated[Verdict, typer.Option("--verdict")] = Verdict.APPROVE,
+    until: Annotated[str | None, typer.Option("--until", help="First instant at which it no longer counts.")] = None,
+) -> None:
+    """Give an officer's verdict, bound to the SHA-256 of what is decided on."""
+    if kind.lower() != "project":
+        raise TidegateError(
+            "kind_unknown", f"Approvals of {kind!r} are not given here.", "Use: project.", ExitCode.USAGE
+        )
+    store = open_store(state)
+    actor = who_acts(store, officer, password_file)
+    if actor is None:
+        raise TidegateError("officer_needed", "An approval has a person behind it.", "Use --as.", ExitCode.USAGE)
+    ruling = Ruling(verdict=verdict, reason=reason, until=_instant(until))
+    approval, decision = approve(store, StorePolicy(store), name, actor, ruling, utc_now())
+    say(f"Approval {approval.name}: {verdict} project {name}, digest {approval.spec.subject.digest[:12]}.")
+    say(f"The policy said {decision.outcome} ({', '.join(o.kind for o in decision.obligations) or 'no duties'}).")
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise TidegateError("date_invalid", f"--until {text!r} is no date.", _DATE_HINT, ExitCode.USAGE) from error
+    if moment.tzinfo is None:
+        raise TidegateError("date_invalid", f"--until {text!r} has no time zone.", _DATE_HINT, ExitCode.USAGE)
+    return moment
+
+
+_DATE_HINT = "Write it like 2027-01-31T00:00:00Z."
