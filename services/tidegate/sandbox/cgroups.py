@@ -78,7 +78,7 @@ def _find_v2(mount: Path, own: Path) -> Cgroups:
     for base in _v2_bases(mount, own):
         found = _enable(base)
         if len(found) > len(best.holds):
-            best = Cgroups("v2", {name: base / FOLDER for name in found})
+            best = Cgroups("v2", dict.fromkeys(found, base / FOLDER))
         if len(best.holds) == len(CONTROLLERS):
             break
     return best

@@ -29,7 +29,8 @@ def python_binds(venv: Path, target: str = KERNEL_ENVIRONMENT) -> tuple[Bind, ..
         venv: the environment's folder on this machine.
         target: where the sandbox sees it; pass `str(venv)` to show it where it is.
     """
-    return (Bind(venv, target), *(Bind(prefix, str(prefix)) for prefix in _base_interpreters(venv)))
+    elsewhere = (*_base_interpreters(venv), *_editable_packages(venv))
+    return (Bind(venv, target), *(Bind(path, str(path)) for path in elsewhere))
 
 
 def _base_interpreters(venv: Path) -> tuple[Path, ...]:
@@ -42,3 +43,10 @@ def _base_interpreters(venv: Path) -> tuple[Path, ...]:
 def _home_of(venv: Path) -> Path | None:
     settings = (line.partition("=") for line in (venv / "pyvenv.cfg").read_text().splitlines())
     return next((Path(value.strip()) for key, _, value in settings if key.strip() == "home"), None)
+
+
+def _editable_packages(venv: Path) -> tuple[Path, ...]:
+    """Folders outside the environment that an editable installation made part of it."""
+    lines = (line for pth in venv.glob("lib/python3*/site-packages/*.pth") for line in pth.read_text().splitlines())
+    folders = {Path(line) for line in lines if line.startswith("/")}
+    return tuple(sorted(folder for folder in folders if folder.is_dir()))

@@ -64,7 +64,7 @@ def check_spec(spec: SandboxSpec) -> None:
         if not bind.source.exists():
             raise TidegateError(
                 "sandbox_source_missing",
-                f"Sandbox {spec.name} cannot be started: {bind.source} is to be seen as {bind.target} and does not exist.",
+                f"Sandbox {spec.name} cannot be started: {bind.source}, to be seen as {bind.target}, does not exist.",
                 "Create it, or take it out of the list.",
             )
     _check_inner_binds(spec)

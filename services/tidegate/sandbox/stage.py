@@ -1,7 +1,7 @@
 """A program of its own, run by `plan` between the caller and bubblewrap; standard library only.
 
-It joins the control groups, so that nothing the sandbox does is uncounted, and, for a root caller, makes every folder to
-be shown reachable for the lesser user that bubblewrap then runs as: the sources may lie below folders only root may
+It joins the control groups, so that nothing the sandbox does is uncounted, and, for a root caller, makes every folder
+to be shown reachable for the lesser user that bubblewrap then runs as: the sources may lie below folders only root may
 enter, so they are bound below a root-made tmpfs in a mount namespace that ends with the sandbox. It reads its plan from
 a descriptor because a command line can be read by everyone on the machine.
 """
@@ -18,7 +18,7 @@ COVERED = "/tmp"  # noqa: S108
 STAGE = f"{COVERED}/stage"
 
 CLONE_NEWNS = 0x00020000
-MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x8, 0x1000, 0x4000, 0x40000
+MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x1000, 0x4000, 0x40000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -39,10 +39,11 @@ def main(plan_fd: int) -> NoReturn:
 def stage(sources: list[str]) -> None:
     """Bind each source to STAGE/<its number>, where every user can reach it by name."""
     _check(_libc.unshare(CLONE_NEWNS), "unshare the mount namespace")
-    _mount(None, "/", None, MS_REC | MS_PRIVATE, "make mounts private")
+    _check(_libc.mount(None, b"/", None, _flags(MS_REC, MS_PRIVATE), None), "make mounts private")
     # Opened before COVERED is covered, since a source may lie below it.
     opened = [os.open(source, os.O_PATH) for source in sources]
-    _mount("tmpfs", COVERED, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mount a tmpfs", "mode=0755,size=1m")
+    cover = _libc.mount(b"tmpfs", COVERED.encode(), b"tmpfs", _flags(MS_NOSUID, MS_NODEV), b"mode=0755,size=1m")
+    _check(cover, f"cover {COVERED} with a tmpfs")
     Path(STAGE).mkdir()
     Path(STAGE).chmod(0o755)
     for number, fd in enumerate(opened):
@@ -55,7 +56,8 @@ def _stage_one(fd: int, place: Path, source: str) -> None:
         place.mkdir()
     else:
         place.touch()
-    _mount(link, str(place), None, MS_BIND | MS_REC, f"bind {source}")
+    bound = _libc.mount(link.encode(), str(place).encode(), None, _flags(MS_BIND, MS_REC), None)
+    _check(bound, f"bind {source}")
     os.close(fd)
 
 
@@ -66,9 +68,8 @@ def detach() -> None:
     os.setsid()
 
 
-def _mount(source: str | None, target: str, kind: str | None, flags: int, what: str, data: str = "") -> None:
-    raw = [text.encode() if text is not None else None for text in (source, target, kind)]
-    _check(_libc.mount(*raw, ctypes.c_ulong(flags), data.encode()), what)
+def _flags(*flags: int) -> ctypes.c_ulong:
+    return ctypes.c_ulong(sum(flags))
 
 
 def _check(result: int, what: str) -> None:
