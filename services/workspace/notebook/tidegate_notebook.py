@@ -51,13 +51,10 @@ def release(*files: str | os.PathLike[str], context: Mapping[str, str] | None = 
         ReleaseError: it was refused, with the reason.
     """
     home = Path.home().resolve()
-    request = {
-        "id": secrets.token_hex(8),
-        "files": [_below(home, file) for file in files],
-        "context": _checked(context),
-    }
-    if not request["files"]:
+    if not files:
         raise ReleaseError("Name at least one file to release.")
+    paths = [_below(home, file) for file in files]
+    request = {"id": secrets.token_hex(8), "files": paths, "context": _checked(context)}
     outbox = home / OUTBOX
     outbox.mkdir(exist_ok=True)
     _write_whole(outbox / f"{request['id']}.json", request)

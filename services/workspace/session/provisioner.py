@@ -40,7 +40,7 @@ class TidegateProvisioner(KernelProvisionerBase):  # type: ignore[misc]  # the l
     def has_process(self) -> bool:
         return self.running
 
-    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+    async def pre_launch(self, **kwargs: object) -> dict[str, Any]:
         """Settle where the sockets are. The command and the environment that Jupyter would use are thrown away."""
         manager = self.parent
         if self.name is None:
@@ -54,7 +54,7 @@ class TidegateProvisioner(KernelProvisionerBase):  # type: ignore[misc]  # the l
         dropped = {"env", "cmd", "extra_arguments", "transport_encryption"}
         return {**{key: value for key, value in kwargs.items() if key not in dropped}, "cmd": [], "env": {}}
 
-    async def launch_kernel(self, cmd: list[str], **_kwargs: Any) -> dict[str, Any]:
+    async def launch_kernel(self, cmd: list[str], **_kwargs: object) -> dict[str, Any]:
         """Ask for the kernel of the same name as the kernelspec."""
         if cmd:
             raise TidegateError("kernel_command", "A kernel's command is the launcher's to choose, not the server's.")
@@ -77,7 +77,7 @@ class TidegateProvisioner(KernelProvisionerBase):  # type: ignore[misc]  # the l
         return status
 
     async def wait(self) -> int | None:
-        while (status := await self.poll()) is None:
+        while (status := await self.poll()) is None:  # noqa: ASYNC110  # the launcher is asked; it tells nothing unasked
             await asyncio.sleep(POLL_SECONDS)
         self.running = False
         return status
@@ -103,10 +103,10 @@ class TidegateProvisioner(KernelProvisionerBase):  # type: ignore[misc]  # the l
         """Nothing: the stock answer looks for the path on this, the trusted side."""
         return None
 
-    async def _ask(self, **request: Any) -> dict[str, Any]:
+    async def _ask(self, **request: str | None) -> dict[str, Any]:
         return await launcher_client.ask(socket_folder(), request)
 
-    async def _tell(self, **request: Any) -> None:
+    async def _tell(self, **request: str | None) -> None:
         """As `_ask`, for ending a kernel: there is nothing to end where nobody answers."""
         try:
             await self._ask(**request)
