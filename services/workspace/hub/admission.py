@@ -1,0 +1,110 @@
+"""May this person open this project's workspace now? Asked by the spawner afresh at every start, however it was asked.
+
+Guard clauses, each with its own code: a project named, a right to start that has not ended, the policy's decision, and
+the sealed cohort in its place.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from tidegate.model import (
+    Decision,
+    ExitCode,
+    Kind,
+    PersonRef,
+    Project,
+    ProjectStatus,
+    SpawnRight,
+    TidegateError,
+    to_text,
+)
+from tidegate.model.status import CohortStatus
+from tidegate.store import ResourceStore
+
+ASK_THE_LEAD: Final = "Ask the project's lead; the start page says who that is."
+Decide = Callable[[str, PersonRef, datetime], Decision]
+
+
+@dataclass(frozen=True)
+class Admission:
+    """A start that is allowed, and what it rests on."""
+
+    project: Project
+    person: PersonRef
+    right: SpawnRight
+    cohort: CohortStatus
+    decision: Decision
+
+    @property
+    def until(self) -> datetime:
+        ends = (self.right.until, self.project.spec.ends, self.decision.deadline)
+        return min(end for end in ends if end is not None)
+
+
+def check_start(store: ResourceStore, decide: Decide, project_name: str, person: PersonRef, now: datetime) -> Admission:
+    """The admission, or the reason against it.
+
+    Raises:
+        TidegateError: ``server_name_required``, ``spawn_right_missing``, ``spawn_right_ended``, ``cohort_not_ready``,
+            ``cohort_changed``, or the policy's own code.
+    """
+    if not project_name:
+        raise _refused("server_name_required", "A workspace belongs to a project; open it from the start page.")
+    status = store.project_status(project_name)
+    right = _live_right(status, project_name, person, now)
+    project = store.get(Kind.PROJECT, project_name)
+    if not isinstance(project, Project):
+        raise _refused("spawn_right_missing", f"There is no project {project_name} open to you.", ASK_THE_LEAD)
+    decision = _allowed(decide(project_name, person, now), project_name)
+    return Admission(project, person, right, _cohort_in_place(status, project_name), decision)
+
+
+def _live_right(status: ProjectStatus, project: str, person: PersonRef, now: datetime) -> SpawnRight:
+    rights = [right for right in status.spawn_rights if right.person == person]
+    if not rights:
+        # The same words whether the project exists or not: its name may be nobody else's business.
+        raise _refused("spawn_right_missing", f"There is no project {project} open to you.", ASK_THE_LEAD)
+    latest = max(rights, key=lambda right: right.until)
+    if latest.until <= now:
+        sentence = f"Your access to {project} ended at {to_text(latest.until)}: {latest.because}."
+        raise _refused("spawn_right_ended", sentence, ASK_THE_LEAD)
+    return latest
+
+
+def _allowed(decision: Decision, project: str) -> Decision:
+    if decision.allowed:
+        return decision
+    first = decision.deny[0] if decision.deny else None
+    code = first.code if first else "policy_" + decision.outcome.value
+    why = "; ".join(_reason(denial.detail or denial.code, denial.clause) for denial in decision.deny)
+    raise _refused(code, f"The policy does not let a workspace of {project} start: {why or 'no reason given'}.")
+
+
+def _reason(text: str, clause: str) -> str:
+    return text.rstrip(".") + (f" (clause {clause})" if clause else "")
+
+
+def _cohort_in_place(status: ProjectStatus, project: str) -> CohortStatus:
+    """The view that was sealed, still the one on disk. Its manifest names every file by digest."""
+    cohort = status.cohort
+    if cohort is None or not cohort.manifest_sha256:
+        raise _refused("cohort_not_ready", f"The images of {project} are not ready yet.", "See the start page.")
+    try:
+        found = hashlib.sha256((Path(cohort.path) / "manifest.json").read_bytes()).hexdigest()
+    except OSError as error:
+        raise _refused(
+            "cohort_not_ready", f"The images of {project} are not in place.", "Tell the operator."
+        ) from error
+    if found != cohort.manifest_sha256:
+        raise _refused(
+            "cohort_changed", f"The images of {project} are not those that were sealed.", "Tell the operator."
+        )
+    return cohort
+
+
+def _refused(code: str, sentence: str, fix: str = "") -> TidegateError:
+    return TidegateError(code, sentence, fix, ExitCode.DENIED)

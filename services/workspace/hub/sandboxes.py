@@ -1,0 +1,143 @@
+"""What each of a workspace's two sandboxes sees and may use. Pure, but for asking where this installation lies.
+
+The kernel's holds the researcher's code: cohort, home, shared folder, sockets, and no network. The session server's is
+ours: home, sockets, its private state and the network, and not the cohort.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import workspace
+from tidegate.sandbox import Bind, Limits, SandboxSpec, python_binds
+from workspace.hub.admission import Admission
+from workspace.hub.settings import HubSettings
+
+MEBIBYTE: Final = 1024 * 1024
+HOME: Final = "/home/researcher"
+SHARED: Final = f"{HOME}/shared"
+COHORT: Final = "/cohort"
+SOCKETS: Final = "/run/tidegate/sock"
+PRIVATE: Final = "/run/tidegate/private"
+LAUNCHER: Final = "/opt/tidegate/launcher"
+LIBRARY: Final = "/opt/tidegate/lib"
+KERNEL_PYTHON: Final = "/opt/tidegate/env/bin/python"
+SESSION_LIMITS: Final = Limits(memory_bytes=1024 * MEBIBYTE, pids=256, cpus=1.0, tmp_bytes=64 * MEBIBYTE)
+KERNEL_TMP: Final = 256 * MEBIBYTE
+PACKAGE: Final = Path(workspace.__file__).parent
+
+
+@dataclass(frozen=True)
+class Folders:
+    """One workspace's folders below the state folder."""
+
+    home: Path
+    shared: Path
+    sockets: Path
+    private: Path
+
+    @classmethod
+    def of(cls, state: Path, project: str, person: str) -> "Folders":
+        return cls(
+            home=state / "homes" / project / person,
+            shared=state / "shared" / project,
+            sockets=state / "sockets" / project / person,
+            private=state / "private" / project / person,
+        )
+
+
+@dataclass(frozen=True)
+class Ids:
+    """The host's numbers for the two sandboxes and the project's group; None for a plain user, who has only one."""
+
+    kernel: int | None
+    session: int | None
+    group: int | None
+
+
+def kernel_spec(settings: HubSettings, admission: Admission, folders: Folders, ids: Ids) -> SandboxSpec:
+    """The sandbox researchers' code runs in."""
+    spec = admission.project.spec
+    return SandboxSpec(
+        name=f"kernel-{_name(admission)}",
+        argv=(KERNEL_PYTHON, f"{LAUNCHER}/main.py", "--sockets", SOCKETS, *_network(spec.policy.network)),
+        binds=(
+            *python_binds(settings.workspace_venv),
+            Bind(PACKAGE / "launcher", LAUNCHER),
+            Bind(PACKAGE / "notebook", LIBRARY),
+            Bind(folders.home, HOME, writable=True),
+            Bind(folders.shared, SHARED, writable=True),
+            Bind(Path(admission.cohort.path), COHORT),
+            Bind(folders.sockets, SOCKETS, writable=True),
+        ),
+        env={"HOME": HOME, "PATH": "/opt/tidegate/env/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONPATH": LIBRARY},
+        limits=Limits(
+            memory_bytes=spec.resources.memory_mib * MEBIBYTE,
+            pids=spec.resources.pids,
+            cpus=spec.resources.cpus,
+            tmp_bytes=KERNEL_TMP,
+        ),
+        uid=ids.kernel,
+        gid=ids.group,
+        cwd=HOME,
+    )
+
+
+def session_spec(
+    settings: HubSettings, admission: Admission, folders: Folders, ids: Ids, hub_env: Mapping[str, str]
+) -> SandboxSpec:
+    """The sandbox of the trusted server between the browser and the kernel. Only this one is given the hub's token."""
+    return SandboxSpec(
+        name=f"session-{_name(admission)}",
+        argv=(sys.executable, "-m", "workspace.session"),
+        binds=(
+            *_installation(),
+            Bind(folders.home, HOME, writable=True),
+            Bind(folders.shared, SHARED, writable=True),
+            Bind(folders.sockets, SOCKETS, writable=True),
+            Bind(folders.private, PRIVATE, writable=True),
+        ),
+        env={**hub_env, **_session_env(settings, admission)},
+        limits=SESSION_LIMITS,
+        uid=ids.session,
+        gid=ids.group,
+        network=True,
+        pid_1=False,
+        cwd=PRIVATE,
+    )
+
+
+def _session_env(settings: HubSettings, admission: Admission) -> dict[str, str]:
+    return {
+        "HOME": PRIVATE,
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "TIDEGATE_HOME": HOME,
+        "TIDEGATE_SOCKETS": SOCKETS,
+        "TIDEGATE_PRIVATE": PRIVATE,
+        "TIDEGATE_INTAKE": settings.intake_url,
+        "TIDEGATE_REVIEW_URL": settings.review_url,
+        "TIDEGATE_DRAWN_CAP": str(admission.project.spec.policy.drawn_bytes),
+        "TIDEGATE_PROJECT": admission.project.name,
+        "TIDEGATE_PUBLIC_ORIGIN": settings.origin_of(admission.person.subject),
+    }
+
+
+def _installation() -> tuple[Bind, ...]:
+    """This interpreter's environment where it lies, and our own packages when they are installed from a work tree."""
+    venv = Path(sys.prefix)
+    shown = python_binds(venv, str(venv)) if (venv / "pyvenv.cfg").exists() else ()
+    services = PACKAGE.parent
+    if services.is_relative_to(venv) or services.is_relative_to("/usr"):
+        return shown
+    return (*shown, Bind(services, str(services)))
+
+
+def _network(mode: str) -> tuple[str, ...]:
+    return ("--network", "loopback") if mode == "loopback" else ()
+
+
+def _name(admission: Admission) -> str:
+    return f"{admission.project.name}--{admission.person.subject}"
