@@ -1,14 +1,15 @@
 """What the provisioner's use cases ask of the outside. The adapters answer; nothing here knows which one does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from provisioner.domain.plan import Plan
 from provisioner.domain.transfer import PullProgress, PullResult
-from tidegate.model import Dataset
+from tidegate.model import Dataset, Decision, Project, Step
 from tidegate.model.project import Selection
+from tidegate.model.status import CohortStatus
 
 
 class CohortSource(Protocol):
@@ -33,4 +34,81 @@ class CohortSource(Protocol):
         Raises:
             TidegateError: with a code of `provisioner.domain.transfer.Code`; nothing of a failed file is in the vault.
         """
+        ...
+
+
+class Folders(Protocol):
+    """What people work in: a home each, a shared folder, and the folders their sandboxes meet in."""
+
+    def prepare(self, project: str, people: Sequence[str]) -> None:
+        """Make what is missing, with the right owner and mode. Safe to repeat; touches nothing inside a home.
+
+        Raises:
+            TidegateError: ``FOLDER_FAILED``.
+        """
+        ...
+
+    def erase(self, project: str) -> None:
+        """Delete homes, shared folder and the copy of the data; what is gone already is no error.
+
+        Raises:
+            TidegateError: ``ERASE_FAILED`` while anything is left.
+        """
+        ...
+
+
+class Isolation(Protocol):
+    def prove(self, project: Project) -> None:
+        """Run the probe in a sandbox like a workspace's of this project.
+
+        Raises:
+            TidegateError: ``ISOLATION_REACHED`` where it got out, any other code where it could not be run.
+        """
+        ...
+
+
+class Cohorts(Protocol):
+    def ensure(
+        self,
+        project: Project,
+        datasets: Sequence[Dataset],
+        version: int,
+        now: datetime,
+        progress: Callable[[Step], None],
+    ) -> CohortStatus:
+        """The sealed, read-only copy of this version; pulled and checked unless it stands already.
+
+        Raises:
+            TidegateError: with the code of what failed.
+        """
+        ...
+
+    def stands(self, cohort: CohortStatus) -> bool:
+        """Whether the copy recorded as sealed is still there to be mounted."""
+        ...
+
+
+class Servers(Protocol):
+    def running(self, project: str) -> tuple[str, ...]:
+        """The people whose workspace of this project runs or is being started."""
+        ...
+
+    def stop(self, project: str, person: str) -> None:
+        """Stop it, by the hub or without it.
+
+        Raises:
+            TidegateError: ``SERVER_NOT_STOPPED`` where something of it still runs.
+        """
+        ...
+
+
+class ApprovalPolicy(Protocol):
+    def decide(self, project: Project, now: datetime) -> Decision:
+        """What policy says of the project. Never raises: an engine that fails is a denial with a code."""
+        ...
+
+
+class Heads(Protocol):
+    def heads(self) -> Mapping[str, str]:
+        """The last entry of each other chain as ``<number>:<digest>``, by the chain's name."""
         ...

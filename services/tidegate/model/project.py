@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tidegate.model.base import Resource
+from tidegate.model.base import Resource, digest_of
 from tidegate.model.clock import Instant
 from tidegate.model.licence import DuoCode
 from tidegate.model.names import Frozen, Line, PersonRef, ProjectId, ResourceName, Sha256, Text
@@ -92,3 +92,7 @@ class Project(Resource):
     kind: Literal["Project"] = "Project"
     metadata: ProjectMetadata  # type: ignore[assignment]  # narrower than Metadata on purpose
     spec: ProjectSpec
+
+    def closing_digest(self) -> str:
+        """What an Approval of the closing binds to: the spec with its stage, so no Approval of the work can close it."""
+        return digest_of({**self.spec_json(), "stage": Stage.CLOSING})

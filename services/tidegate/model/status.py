@@ -34,7 +34,7 @@ class Condition(Frozen):
 
 
 class Step(Frozen):
-    """One line of the progress a requester reads. `done` of `total` where it can be counted."""
+    """One line of the progress a requester reads. `done` of `total` where it can be counted, `next_try` after a failure."""
 
     name: str
     state: StepState
@@ -44,6 +44,7 @@ class Step(Frozen):
     tries: int = 0
     done: int = 0
     total: int = 0
+    next_try: Instant | None = None
 
 
 class SpawnRight(Frozen):
@@ -78,3 +79,6 @@ class ProjectStatus(Frozen):
 
     def condition(self, kind: str) -> Condition | None:
         return next((c for c in self.conditions if c.type == kind), None)
+
+    def step(self, name: str) -> Step | None:
+        return next((s for s in self.steps if s.name == name), None)

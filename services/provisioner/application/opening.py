@@ -1,0 +1,192 @@
+"""Takes an approved project to ready workspaces, a step after the other. A step that fails is written down and ends it.
+
+Called by `reconcile` after everything that is over was cut. Each step is safe to repeat: a kill at any point only means
+that the next look does it again and finds it done.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import structlog
+
+from provisioner.application.case import PROVISIONER, Case, Change
+from provisioner.application.cutting import give
+from provisioner.application.observe import cohorts_of
+from provisioner.application.versions import wanted_cohort
+from provisioner.domain.conditions import Finding, Kind, Reason, with_condition
+from provisioner.domain.progress import Name, done, failed, going_on, is_waiting, with_step
+from provisioner.ports import ApprovalPolicy, Cohorts, Folders, Isolation
+from tidegate.ledger import Event, Record
+from tidegate.model import Decision, Outcome, ProjectStatus, Step, StepState, TidegateError
+
+log = structlog.get_logger("provisioner")
+
+PROOF_HOLDS = timedelta(hours=1)
+SHARES = 20
+UNANSWERED = frozenset({"policy_unavailable", "policy_stale", "policy_error"})
+# Which condition a failed step makes false, and with which reason unless its code has one of its own.
+SPOILS: dict[Name, tuple[Kind, Reason]] = {
+    Name.ISOLATION: (Kind.NETWORK_ISOLATED, Reason.PROBE_FAILED),
+    Name.COHORT: (Kind.COHORT_READY, Reason.COHORT_FAILED),
+}
+REASON_OF_CODE = {"ISOLATION_REACHED": Reason.REACHED}
+
+
+class Went(StrEnum):
+    """How a step went: on to the next, or wrong, or so long that everything must be read again first."""
+
+    ON = "on"
+    WRONG = "wrong"
+    LONG = "long"
+
+
+@dataclass(frozen=True)
+class Opening:
+    policy: ApprovalPolicy
+    folders: Folders
+    isolation: Isolation
+    cohorts: Cohorts
+    jitter: Callable[[], float]
+    proved: dict[str, datetime] = field(default_factory=dict)
+
+    def ask(self, case: Case) -> bool:
+        """Whether policy allows the project now. Its answer becomes a condition; silence becomes a failed step too."""
+        before = case.status.step(Name.POLICY)
+        if is_waiting(before, case.now):
+            return False
+        decision = self.policy.decide(case.facts.project, case.now)
+        finding = finding_of(decision)
+        if finding.reason is Reason.POLICY_UNAVAILABLE:
+            code = next(d.code for d in decision.deny if d.code in UNANSWERED)
+            error = TidegateError(code, "The policy engine did not answer, so nothing new is opened.")
+            step = failed(before, Name.POLICY, error, case.now, self.jitter())
+        else:
+            step = done(Name.POLICY, "Policy has answered.", case.now)
+        case.write(lambda s: with_step(with_condition(s, Kind.POLICY_ALLOWED, finding, case.now), step))
+        return decision.allowed
+
+    def build(self, case: Case) -> bool:
+        """The steps in order; each that holds lets the next one run. True where data was pulled: look again."""
+        steps = ((Name.FOLDERS, self._folders), (Name.ISOLATION, self._isolation), (Name.COHORT, self._cohort))
+        for name, act in steps:
+            went = self._run(case, name, act)
+            if went is not Went.ON:
+                return went is Went.LONG
+        self._run(case, Name.ACCESS, self._access)
+        return False
+
+    def _run(self, case: Case, name: Name, act: Callable[[Case], Went]) -> Went:
+        if is_waiting(case.status.step(name), case.now):
+            return Went.WRONG
+        try:
+            return act(case)
+        except TidegateError as error:
+            self._fail(case.afresh(), name, error)
+        except Exception as error:
+            log.exception("step failed", project=case.name, step=name)
+            sentence = f"The step {name} failed in a way nobody foresaw ({type(error).__name__})."
+            unforeseen = TidegateError("internal_error", sentence, "The operator's log has the details.")
+            self._fail(case.afresh(), name, unforeseen)
+        return Went.WRONG
+
+    def _fail(self, case: Case, name: Name, error: TidegateError) -> None:
+        def spoil(status: ProjectStatus) -> ProjectStatus:
+            if name not in SPOILS:
+                return status
+            kind, reason = SPOILS[name]
+            found = Finding(holds=False, reason=REASON_OF_CODE.get(error.code, reason), message=str(error))
+            return with_condition(status, kind, found, case.now)
+
+        case.fail(name, error, self.jitter(), spoil)
+
+    def _folders(self, case: Case) -> Went:
+        self.folders.prepare(case.name, case.facts.people)
+        case.write(_done(case, Name.FOLDERS, f"{len(case.facts.people)} people have a home."))
+        return Went.ON
+
+    def _isolation(self, case: Case) -> Went:
+        """Proved anew by each process and each hour; what was proved before a restart is not taken on trust."""
+        spec = case.facts.project.digest()
+        last = self.proved.get(spec)
+        if last is None or not last <= case.now < last + PROOF_HOLDS:
+            self.proved.pop(spec, None)
+            self.isolation.prove(case.facts.project)
+            self.proved[spec] = case.now
+        finding = Finding(holds=True, reason=Reason.PROVED)
+        change = _done(case, Name.ISOLATION, "A probe in a sandbox reached nothing.", (Kind.NETWORK_ISOLATED, finding))
+        case.write(change, Event.ISOLATION_PROVED)
+        return Went.ON
+
+    def _cohort(self, case: Case) -> Went:
+        version = self._version(case)
+        sealed = case.status.cohort
+        if sealed is None or sealed.version != version or not self.cohorts.stands(sealed):
+            return self._pull(case, version)
+        text = f"{sealed.files} files, {sealed.refused} refused by the gate."
+        found = (Kind.COHORT_READY, Finding(holds=True, reason=Reason.SEALED))
+        case.write(_done(case, Name.COHORT, text, found))
+        return Went.ON
+
+    def _version(self, case: Case) -> int:
+        cohort = wanted_cohort(case.facts, cohorts_of(case.store, case.name))
+        record = Record(
+            event=Event.RESOURCE_CREATED,
+            actor=PROVISIONER,
+            subject=f"Cohort/{cohort.name}",
+            detail={"digest": cohort.digest()},
+        )
+        case.store.put(cohort, record, case.now)
+        return cohort.spec.version
+
+    def _pull(self, case: Case, version: int) -> Went:
+        """May take hours. What it gave is noted and nothing concluded from it: the next look does that."""
+        pulling = Finding(holds=False, reason=Reason.PULLING)
+        case.write(lambda s: with_condition(s, Kind.COHORT_READY, pulling, case.now))
+        sealed = self.cohorts.ensure(
+            case.facts.project, case.facts.datasets, version, case.now, lambda step: _show(case, step)
+        )
+        case.note(lambda s: s.model_copy(update={"cohort": sealed}))
+        return Went.LONG
+
+    def _access(self, case: Case) -> Went:
+        digest = case.facts.project.digest()
+        change = _done(case, Name.ACCESS, "Workspaces can be started.")
+        case.write(lambda s: change(s.model_copy(update={"deployed_digest": digest})))
+        give(case)
+        return Went.ON
+
+
+def finding_of(decision: Decision) -> Finding:
+    """What a decision says as a condition: codes in a fixed order, with what each is about."""
+    codes = [" ".join(part for part in (d.code, d.dataset, d.detail) if part) for d in decision.deny]
+    text = "; ".join(sorted(codes))
+    if decision.allowed:
+        return Finding(holds=True, reason=Reason.ALLOWED)
+    if any(d.code in UNANSWERED for d in decision.deny):
+        return Finding(holds=False, reason=Reason.POLICY_UNAVAILABLE)
+    if decision.outcome is Outcome.NEEDS_HUMAN:
+        return Finding(holds=False, reason=Reason.NEEDS_HUMAN, message=text)
+    return Finding(holds=False, reason=Reason.DENIED, message=text)
+
+
+def _done(case: Case, name: Name, message: str, *conditions: tuple[Kind, Finding]) -> Change:
+    def change(status: ProjectStatus) -> ProjectStatus:
+        for kind, finding in conditions:
+            status = with_condition(status, kind, finding, case.now)
+        return with_step(status, done(name, message, case.now))
+
+    return change
+
+
+def _show(case: Case, step: Step) -> None:
+    """Progress of the pull for the person who waits: a write each time another twentieth is done."""
+    before = case.status.step(Name.COHORT)
+    shown = going_on(before, step.model_copy(update={"name": str(Name.COHORT), "since": case.now}))
+    if before is None or _share(before) != _share(shown):
+        case.note(lambda s: with_step(s, shown))
+
+
+def _share(step: Step) -> tuple[StepState, str, int]:
+    return step.state, step.code, step.done * SHARES // step.total if step.total else 0

@@ -1,0 +1,77 @@
+"""One idempotent look at one project: bring what is to what governance decided. Called by the controller's loop.
+
+Level-triggered: it reads everything anew and remembers nothing that matters. A second look writes nothing. Every exit
+leaves a condition with its reason, since `Ready` follows from each write.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from provisioner.application.case import Case, Locks
+from provisioner.application.closing import Closing
+from provisioner.application.cutting import cut
+from provisioner.application.observe import observe
+from provisioner.application.opening import Opening
+from provisioner.domain.conditions import Kind, is_true
+from provisioner.domain.ends import ended
+from provisioner.domain.spawn import to_stop
+from provisioner.domain.summary import is_closing
+from provisioner.ports import Servers
+from tidegate.model import ProjectPhase, ProjectStatus
+from tidegate.store import ResourceStore
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    store: ResourceStore
+    servers: Servers
+    opening: Opening
+    closing: Closing
+    clock: Callable[[], datetime]
+    locks: Locks = field(default_factory=Locks)
+
+    def reconcile(self, key: str, now: datetime) -> ProjectStatus | None:
+        """Cut what is over, then close or open. None where there is no such project."""
+        case = self._case(key, now)
+        if case is None:
+            return None
+        if case.status.phase is ProjectPhase.DELETED:
+            return case.status
+        while self._advance(case):
+            case = case.afresh()
+        return case.status
+
+    def enforce(self, key: str, now: datetime) -> ProjectStatus | None:
+        """Only the cut: dated ends and workspaces without a right. Runs beside a look that takes long."""
+        case = self._case(key, now)
+        if case is None or case.status.phase is ProjectPhase.DELETED:
+            return None
+        self._cut(case)
+        return case.status
+
+    def overstayed(self, key: str, now: datetime) -> bool:
+        """Whether a workspace runs that may not, for example one that was being started when its right ended."""
+        up = self.servers.running(key)
+        case = self._case(key, now) if up else None
+        return case is not None and bool(to_stop(case.facts, case.status, up, now))
+
+    def _advance(self, case: Case) -> bool:
+        """One look; True where it took so long that it must be looked at again before anything is opened."""
+        self._cut(case)
+        if is_closing(case.facts, case.now):
+            self.closing.run(case)
+            return False
+        if not is_true(case.status, Kind.COMPLETE) or ended(case.facts, case.now) is not None:
+            return False
+        allowed = self.opening.ask(case)
+        if not is_true(case.status, Kind.APPROVED) or not allowed:
+            return False
+        return self.opening.build(case)
+
+    def _cut(self, case: Case) -> None:
+        cut(case, self.servers, self.opening.jitter())
+
+    def _case(self, key: str, now: datetime) -> Case | None:
+        facts = observe(self.store, key)
+        return None if facts is None else Case(facts, now, self.store, self.locks.of(key), self.clock)
