@@ -49,7 +49,7 @@ def read_resource(document: object, where: str) -> AnyResource:
     if not isinstance(document, Mapping):
         raise _invalid(where, "it is not a mapping with apiVersion, kind, metadata and spec")
     kind = document.get("kind")
-    if kind not in set(Kind):
+    if kind not in tuple(Kind):  # a tuple: what was given may not be hashable
         raise _invalid(where, f"kind {kind!r} is not one of {', '.join(Kind)}")
     try:
         return KINDS[Kind(kind)].model_validate(document)
