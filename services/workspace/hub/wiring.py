@@ -6,6 +6,7 @@ argument list, and none reaches a kernel.
 
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,7 +99,8 @@ def _pages(settings: HubSettings, site: Site) -> dict[str, Any]:
     return {
         "template_paths": [str(TEMPLATES)],
         "template_vars": {
-            "start_page": lambda name: start_page(site.store, settings, name),
+            # The hub calls what it finds here for every page; only the start page calls the function it is given.
+            "start_page": lambda _user: partial(start_page, site.store, settings),
             "review_url": settings.review_url,
         },
         "default_url": "/hub/home",
