@@ -61,6 +61,8 @@ obligations contains duty if some duty in licences.approve
 
 obligations contains {"kind": "approve", "dataset": "", "detail": approvals.reason, "clause": ""} if waiting
 
+default deadline := null
+
 deadline := clock.earliest(licences.ends | projects.ends)
 
 result := answer.outcome(facts_ok, deny, waiting)

@@ -52,6 +52,7 @@ def build(bundle: Bundle) -> Any:  # noqa: ANN401 - the binding has no types
             for name, source in sorted(bundle.modules.items()):
                 engine.add_policy(name, source)
             engine.add_data(dict(bundle.data))
+            engine.eval_document("version")  # compiles: adding only parses
         except binding.OpaError as error:
             raise TidegateError(
                 "policy_rules_invalid",

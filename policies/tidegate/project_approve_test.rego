@@ -1,0 +1,65 @@
+package tidegate.project_approve_test
+
+import data.tidegate.fixture
+import data.tidegate.project_approve
+
+decision(question) := value if {
+	value := project_approve.decision with input as question with data.licences as fixture.licences
+}
+
+by(actor, grants) := fixture.but(fixture.approve, "/subject", {"actor": actor, "grants": grants})
+
+test_an_approved_project_is_allowed if decision(fixture.approve).outcome == "allow"
+
+test_the_first_end_is_told if decision(fixture.approve).deadline == "2026-11-01T00:00:00Z"
+
+test_without_approval_a_human_must_decide if {
+	answer := decision(fixture.but(fixture.approve, "/project/approvals", []))
+	answer.outcome == "needs_human"
+	{"approval_missing"} == {d.detail | some d in answer.obligations}
+}
+
+test_after_a_change_a_human_must_decide if {
+	answer := decision(fixture.but(fixture.approve, "/project/digest", "bb"))
+	answer.outcome == "needs_human"
+	{"approval_stale"} == {d.detail | some d in answer.obligations}
+}
+
+test_an_officer_may_decide if {
+	question := fixture.but(by(fixture.gwen, [fixture.officer]), "/project/approvals", [])
+	decision(question).outcome == "needs_human"
+}
+
+test_nobody_decides_their_own if {
+	own := object.union(fixture.officer, {"person": fixture.rosa})
+	fixture.codes(decision(by(fixture.rosa, [own]))) == {"same_person"}
+}
+
+test_who_decides_holds_a_live_officers_grant if {
+	every change in [
+		{"role": "operator"},
+		{"person": fixture.cleo},
+		{"project": "p1"},
+		{"until": "2026-06-01T00:00:00Z"},
+		{"until": null},
+		{"since": "2026-06-02T00:00:00Z"},
+	] {
+		grant := object.union(fixture.officer, change)
+		fixture.codes(decision(by(fixture.gwen, [grant]))) == {"role_not_permitted"}
+	}
+}
+
+test_an_actor_left_out_denies if {
+	decision(fixture.without(fixture.approve, "/subject/actor")).outcome == "deny"
+}
+
+test_a_project_in_disorder_is_denied if {
+	fixture.codes(decision(fixture.but(fixture.approve, "/project/stage", "closing"))) == {"project_closing"}
+	fixture.codes(decision(fixture.but(fixture.approve, "/project/tier", 0))) == {"tier_too_low"}
+}
+
+test_another_points_question_is_undecided if {
+	fixture.codes(decision(fixture.but(fixture.approve, "/point", "workspace.start"))) == {"undecided"}
+}
+
+test_nothing_asked_is_denied if decision({}).outcome == "deny"

@@ -1,0 +1,150 @@
+"""The Rego runs its own tests here, in process, and the safe subset is held by reading the sources."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tidegate.policy.codes import WRAPPER_CODES, Code, meanings
+from tidegate.policy.local import ENTRY, build
+from tidegate.policy.port import Bundle
+from tidegate.policy.rules import load_rules, policies_folder
+
+FOLDER = policies_folder()
+SOURCES = sorted(p for p in (FOLDER / "tidegate").glob("*.rego") if not p.name.endswith("_test.rego"))
+TEST_RULE = re.compile(r"^(test_[a-z0-9_]+)", re.MULTILINE)
+PACKAGE = re.compile(r"^package ([a-z_.]+)$", re.MULTILINE)
+
+
+def engine(modules: dict[str, str]) -> Any:
+    data = {**load_rules(FOLDER).data, "version": "v", "revision": "r", "licences": {}}
+    return build(Bundle(modules, data, "v", "r"))
+
+
+def run(modules: dict[str, str]) -> dict[str, bool]:
+    """Every test rule by name. One that is false or undefined is False; none at all is an error."""
+    found = {}
+    opa = engine(modules)
+    for source in modules.values():
+        package = PACKAGE.search(source)
+        assert package
+        wanted = set(TEST_RULE.findall(source))
+        values = opa.eval_document(package[1], {}) if wanted else {}
+        found |= {f"{package[1]}.{name}": values.get(name) is True for name in wanted}
+    if not found:
+        msg = "no Rego test was found"
+        raise LookupError(msg)
+    return found
+
+
+def test_every_rego_test_holds() -> None:
+    results = run(load_rules(FOLDER, tests=True).modules)
+    assert len(results) > 80
+    assert [name for name, held in results.items() if not held] == []
+
+
+def test_a_failing_rego_test_is_seen() -> None:
+    """False, undefined, and none at all: the runner misses none of them."""
+    modules = {"a_test.rego": "package a_test\n\ntest_false := false\n\ntest_undefined if input.nothing\n"}
+    assert run(modules) == {"a_test.test_false": False, "a_test.test_undefined": False}
+    with pytest.raises(LookupError):
+        run({"a.rego": "package a\n\nx := 1\n"})
+
+
+def test_each_rule_file_has_its_tests_beside_it() -> None:
+    missing = [path.name for path in SOURCES if not path.with_name(f"{path.stem}_test.rego").exists()]
+    assert missing == []
+
+
+def test_every_line_of_the_rules_is_reached() -> None:
+    """Coverage of the Rego tests over the rules, as Open Policy Agent counts it."""
+    modules = load_rules(FOLDER, tests=True).modules
+    opa = engine(modules)
+    missed: dict[str, set[int]] = {path.name: set() for path in SOURCES}
+    reached: dict[str, set[int]] = {path.name: set() for path in SOURCES}
+    for source in modules.values():
+        package = PACKAGE.search(source)
+        if package and TEST_RULE.search(source):
+            opa.eval_document(package[1], {}, coverage=True)
+            for name, report in opa.last_coverage["files"].items():
+                if name in missed:
+                    reached[name] |= lines(report.get("covered", []))
+                    missed[name] |= lines(report.get("not_covered", []))
+    assert {name: sorted(missed[name] - reached[name]) for name in missed if missed[name] - reached[name]} == {}
+    assert all(reached.values())
+
+
+def lines(ranges: list[dict[str, dict[str, int]]]) -> set[int]:
+    return {row for r in ranges for row in range(r["start"]["row"], r["end"]["row"] + 1)}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_rules_keep_to_the_safe_subset(path: Path) -> None:
+    """Negation only of names with a default; nothing that reaches out, draws lots or reads a clock."""
+    assert unsafe(path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x if not input.project.ends",
+        "x if not f(input.x)",
+        "x if not input.org in {1}",
+        "x if not loose",
+        "x if http.send({})",
+        "x if time.now_ns() > 1",
+        "x if net.lookup_ip_addr(1)",
+        "x if rand.intn(1, 2)",
+        "x if opa.runtime()",
+        "x if input.until > input.now",
+    ],
+)
+def test_the_lint_sees_what_could_fail_open(line: str) -> None:
+    assert unsafe(f"package a\n\nloose if input.y\n\n{line}\n")
+
+
+NEGATED = re.compile(r"\bnot (\S+)(.*)")
+BANNED = re.compile(r"\b(http\.send|opa\.runtime|net\.|rand\.|time\.now_ns|trace\(|io\.jwt|uuid\.)")
+RAW_COMPARISON = re.compile(r"input\.[a-z_.]+ *[<>]|[<>]=? *input\.[a-z_.]+")
+MEASURED = re.compile(r"^d\.tier <= input\.project\.tier$")  # both are proved numbers on the lines before
+
+
+def unsafe(source: str) -> list[str]:
+    code = [line.strip() for line in source.splitlines() if not line.lstrip().startswith("#")]
+    defaults = set(re.findall(r"^default ([a-z_]+_ok) := false$", source, re.MULTILINE))
+    return [line for line in code if _breaks(line, defaults)]
+
+
+def _breaks(line: str, defaults: set[str]) -> bool:
+    negated = NEGATED.search(line)
+    if negated:
+        name = negated[1].rsplit(".", 1)[-1]
+        ours = name in defaults or re.fullmatch(r"(approvals|licences|people|projects)\.[a-z_]+_ok", negated[1])
+        if not ours or negated[2].strip():
+            return True
+    return bool(BANNED.search(line)) or bool(RAW_COMPARISON.search(line) and not MEASURED.match(line))
+
+
+def test_codes_of_the_rules_and_the_list_are_the_same() -> None:
+    """Each code a rule can give is listed, each listed one is given by a rule or the wrapper."""
+    words = {word for path in SOURCES for word in re.findall(r'"([a-z]+(?:_[a-z]+)+)"', path.read_text("utf-8"))}
+    outcomes = {"needs_human"}
+    assert words - outcomes == {code.value for code in Code} - {c.value for c in WRAPPER_CODES - {Code.UNDECIDED}} - {
+        "undecided"
+    }
+
+
+def test_every_code_has_a_sentence_a_person_and_a_next_step() -> None:
+    rows = json.loads((FOLDER / "data" / "codes.json").read_text("utf-8"))
+    assert set(rows) == {code.value for code in Code}
+    for row in meanings().values():
+        assert row.sentence.endswith(".")
+        assert row.next.endswith(".")
+        assert row.lifted_by
+
+
+def test_each_point_has_one_entry_rule() -> None:
+    entries = [p for p in SOURCES if "# entrypoint: true" in p.read_text("utf-8")]
+    assert {f"tidegate.{path.stem}.decision" for path in entries} == set(ENTRY.values())
