@@ -24,7 +24,8 @@ import httpx2
 
 from tidegate.embedded.settings import Settings
 from tidegate.embedded.state import DEMO_LOGINS, has_demo_logins, only_one, prepare_state
-from tidegate.model import TidegateError
+from tidegate.embedded.tools import check_node
+from tidegate.model import ExitCode, TidegateError
 from tidegate.sandbox import check_possible
 from tidegate.store import SqliteStore
 from workspace.hub.settings import FILE_VARIABLE, HubSettings
@@ -40,7 +41,7 @@ HUB_CONFIG: Final = "workspace.hub.config"
 Say = Callable[[str], None]
 
 
-def up(settings: Settings, *, say: Say = print, ready: Callable[[HubSettings], None] | None = None) -> None:
+def up(settings: Settings, *, say: Say = print, ready: Callable[[HubSettings], None] | None = None) -> int:
     """Run until asked to end (SIGINT, SIGTERM), then leave no process behind.
 
     Args:
@@ -48,9 +49,13 @@ def up(settings: Settings, *, say: Say = print, ready: Callable[[HubSettings], N
         say: told each step, one line each.
         ready: called once everything answers; the demo's walk runs here. When it raises, everything is ended.
 
+    Returns:
+        The exit code of the command.
+
     Raises:
-        TidegateError: ``demo_passwords_public``, ``sandbox_impossible``, ``opa_wheel_missing``, ``proxy_missing``,
-            ``node_missing``, ``already_running``, ``port_taken``, ``hub_failed``.
+        TidegateError: ``address_invalid``, ``port_invalid``, ``demo_passwords_public``, ``opa_wheel_missing``,
+            ``node_missing``, ``node_too_old``, ``proxy_missing``, ``workspace_env_missing``, ``sandbox_impossible``,
+            ``state_unusable``, ``already_running``, ``port_taken``, ``hub_failed``.
     """
     check_machine(settings)
     prepare_state(settings.state)
@@ -66,10 +71,12 @@ def up(settings: Settings, *, say: Say = print, ready: Callable[[HubSettings], N
             supervisor.watch()
         finally:
             supervisor.end()
+    return ExitCode.DONE
 
 
 def check_machine(settings: Settings) -> None:
     """Refuse, with the reason, what could not work or would not be safe."""
+    settings.check()
     if not settings.is_loopback and has_demo_logins(settings.state):
         raise TidegateError(
             "demo_passwords_public",
@@ -82,6 +89,7 @@ def check_machine(settings: Settings) -> None:
             "opa_wheel_missing", "Open Policy Agent is not installed in this environment.", "Run `make` to install it."
         )
     settings.hub()
+    check_node()
     check_possible()
 
 

@@ -159,6 +159,7 @@ def _service(settings: HubSettings, name: str, *command: str, **more: Any) -> di
         "display": False,
         "environment": {
             "TIDEGATE_STATE": str(settings.state),
+            "TIDEGATE_WORKSPACE_ENV": str(settings.workspace_venv),
             "TIDEGATE_EGRESS_PORT": str(settings.egress_port),
             "TIDEGATE_PUBLIC_URL": settings.review_url,
             "TIDEGATE_HUB_PUBLIC_URL": settings.hub_url,
