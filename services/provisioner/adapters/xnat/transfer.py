@@ -1,0 +1,128 @@
+"""One file from XNAT to a ``.part`` on our disk, verified: status, length, magic, MD5, own SHA-256, fsync.
+
+`pull` runs several of these at once. A file that fails is asked for again as `Backoff` says; an expired login is
+renewed once, by whichever transfer meets it first.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx2
+
+from provisioner.adapters.xnat.backoff import Backoff
+from provisioner.adapters.xnat.failures import failure, storage_failure
+from provisioner.adapters.xnat.listing import BUSY, UNAUTHORISED, Ticket, Tickets
+from provisioner.domain.plan import PlanLine
+from provisioner.domain.transfer import Code, Measure, verdict
+
+CHUNK: Final = 1024 * 1024
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: another file failed, or the person interrupted
+    """The pull is ending; this file is left for the next run."""
+
+
+class _Failed(Exception):  # noqa: N818 - the end of one try
+    def __init__(self, code: Code) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file that came whole. `refused` says why it stays out all the same."""
+
+    sha256: str
+    refused: Code | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Fetches files with one HTTP client. `moved` is told of bytes as they arrive and answers whether to go on."""
+
+    server: str
+    tickets: Tickets
+    client: httpx2.Client
+    backoff: Backoff
+    moved: Callable[[int], bool]
+
+    def fetch(self, line: PlanLine, part: Path) -> Fetched:
+        """The file in `part`, as XNAT's catalogue describes it.
+
+        Raises:
+            TidegateError: with a `Code`, once it is no use trying again.
+            Stopped: where `moved` said so.
+        """
+        failures: dict[Code, int] = {}
+        while True:
+            ticket = self.tickets.ticket()
+            try:
+                return self._try(line, part, ticket)
+            except _Failed as failed:
+                code = failed.code
+                failures[code] = failures.get(code, 0) + 1
+                if not self.backoff.may_retry(code, failures[code]):
+                    raise failure(_shown(code), self.server, line.label) from None
+                self._before_next(code, failures[code], ticket)
+
+    def _before_next(self, code: Code, failed: int, ticket: Ticket) -> None:
+        if code in {Code.XNAT_LOGIN_REFUSED, Code.XNAT_ANSWERED_HTML}:
+            self.tickets.renew(ticket)
+        else:
+            self.backoff.wait(failed)
+
+    def _try(self, line: PlanLine, part: Path, ticket: Ticket) -> Fetched:
+        measure = Measure()
+        try:
+            with self.client.stream("GET", self.server.rstrip("/") + line.uri, headers=_headers(ticket)) as answer:
+                _check_answer(answer, line)
+                self._save(answer, line, part, measure)
+        except httpx2.TimeoutException as error:
+            raise _Failed(Code.XNAT_UNREACHABLE) from error
+        except httpx2.TransportError as error:
+            # A connection that ends within the body is a file cut short; one that ends before it is a server away.
+            raise _Failed(Code.LENGTH_WRONG if measure.size else Code.XNAT_UNREACHABLE) from error
+        found = verdict(measure, line)
+        if found not in {None, Code.NOT_DICOM}:
+            raise _Failed(found)
+        return Fetched(measure.sha256, found)
+
+    def _save(self, answer: httpx2.Response, line: PlanLine, part: Path, measure: Measure) -> None:
+        try:
+            with part.open("wb", buffering=0) as out:
+                for chunk in answer.iter_raw(CHUNK):
+                    measure.feed(chunk)
+                    if measure.size > line.size:
+                        raise _Failed(Code.LENGTH_WRONG)
+                    out.write(chunk)
+                    if not self.moved(len(chunk)):
+                        raise Stopped
+                os.fsync(out.fileno())
+        except OSError as error:
+            raise storage_failure(error, line.label) from error
+
+
+def _headers(ticket: Ticket) -> dict[str, str]:
+    cookies = "; ".join(f"{name}={value}" for name, value in ticket.cookies.items())
+    return {"Cookie": cookies, "Accept-Encoding": "identity"}
+
+
+def _check_answer(answer: httpx2.Response, line: PlanLine) -> None:
+    status = answer.status_code
+    if status == UNAUTHORISED:
+        raise _Failed(Code.XNAT_LOGIN_REFUSED)
+    if status in BUSY:
+        raise _Failed(Code.XNAT_UNREACHABLE)
+    if status != httpx2.codes.OK:
+        raise _Failed(Code.XNAT_REFUSED)
+    if answer.headers.get("Content-Length", str(line.size)) != str(line.size):
+        html = answer.headers.get("Content-Type", "").startswith("text/html")
+        raise _Failed(Code.XNAT_ANSWERED_HTML if html else Code.LENGTH_WRONG)
+
+
+def _shown(code: Code) -> Code:
+    """A login that was just renewed and is refused again is not expired: this account may not read the file."""
+    return Code.XNAT_REFUSED if code is Code.XNAT_LOGIN_REFUSED else code
