@@ -5,6 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from provisioner.domain.elements import Walk
+from provisioner.domain.manifest import Gathered, Pack
 from provisioner.domain.plan import Plan
 from provisioner.domain.transfer import PullProgress, PullResult
 from tidegate.model import Dataset, Decision, Project, Step
@@ -111,4 +113,76 @@ class ApprovalPolicy(Protocol):
 class Heads(Protocol):
     def heads(self) -> Mapping[str, str]:
         """The last entry of each other chain as ``<number>:<digest>``, by the chain's name."""
+        ...
+
+
+class ImageReader(Protocol):
+    def walk(self, path: Path) -> Walk:
+        """Every element of a DICOM file, at every depth.
+
+        Raises:
+            UnreadableError: where the file cannot be read to its end.
+        """
+        ...
+
+
+class CohortVault(Protocol):
+    """The bytes of every cohort by SHA-256. Lying here permits nothing: a sealed manifest says what may be seen."""
+
+    @property
+    def folder(self) -> Path:
+        """Where a source puts what it pulled."""
+        ...
+
+    def blob(self, sha256: str) -> Path: ...
+
+    def discard(self, sha256: str) -> None: ...
+
+
+class CohortShelf(Protocol):
+    """Where cohorts stand: records of the stages, and read-only views. Every write is whole or not at all."""
+
+    def work(self, project: str, version: int) -> Path:
+        """A folder for journals of this version, made if missing."""
+        ...
+
+    def note(self, project: str, version: int, name: str) -> str | None:
+        """A record of a stage as it was last written."""
+        ...
+
+    def write_note(self, project: str, version: int, name: str, text: str) -> None: ...
+
+    def drop_note(self, project: str, version: int, name: str) -> None: ...
+
+    def view(self, project: str, version: int) -> Path:
+        """Where the view of this version is, or will be."""
+        ...
+
+    def build(
+        self,
+        project: str,
+        version: int,
+        gathered: Gathered,
+        documents: Mapping[str, bytes],
+        each: Callable[[int], None],
+    ) -> dict[str, str]:
+        """Make the view beside its place and move it there whole; the SHA-256 of each document by name.
+
+        Raises:
+            TidegateError: ``VAULT_DAMAGED`` where a blob is gone or spoiled, ``DISK_FULL``.
+        """
+        ...
+
+    def differences(self, view: Path, expected: Mapping[str, str]) -> tuple[str, ...]:
+        """Paths in the view that are missing, changed or more than `expected` (SHA-256 by path)."""
+        ...
+
+    def remove(self, view: Path) -> None: ...
+
+    def pack(self, project: str) -> Pack | None: ...
+
+    def write_pack(self, pack: Pack) -> None: ...
+
+    def blobs_in_use(self) -> frozenset[str]:
+        """SHA-256 of every file that a gathered or sealed cohort of any project names."""
         ...
