@@ -139,7 +139,9 @@ class World:
     def deploy(self, project: str, *people: str, until: datetime | None = None, **status: Any) -> None:
         rights = tuple(
             SpawnRight(
-                person=PersonRef(subject=name), until=until or self.now + timedelta(days=50), because="your training ends"
+                person=PersonRef(subject=name),
+                until=until or self.now + timedelta(days=50),
+                because="your training ends",
             )
             for name in people
         )
@@ -348,12 +350,11 @@ def until(holds: Any, seconds: float, explain: Any = lambda: "") -> None:
 def processes() -> dict[int, int]:
     """Every process of this machine and its parent."""
     found = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            with contextlib.suppress(OSError):
-                fields = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
-                if fields[0] not in "ZX":
-                    found[int(entry)] = int(fields[1])
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            if fields[0] not in "ZX":
+                found[int(entry.name)] = int(fields[1])
     return found
 
 
@@ -376,3 +377,7 @@ def environment(pid: int) -> str:
 def mentioning(text: str) -> list[int]:
     """Processes whose arguments, environment or mounts name this state folder."""
     return [pid for pid in processes() if pid != os.getpid() and (text in command(pid) or text in environment(pid))]
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)

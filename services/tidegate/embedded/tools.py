@@ -1,4 +1,4 @@
-"""Finds what `tidegate up` needs beside Python: Node, the proxy, and the researchers' environment. Also for `doctor`."""
+"""Finds what `tidegate up` needs beside Python: Node, the proxy, the researchers' environment. Also for `doctor`."""
 
 import os
 import re
