@@ -37,9 +37,6 @@ ISOLATION = (
     "--clearenv",
 )
 
-# Shared memory is a tmpfs as well and gets its own bound; nobody needs much of it.
-SHM_BYTES = 64 * 1024 * 1024
-
 
 def bwrap_arguments(
     spec: SandboxSpec, sources: Sequence[str], made: Sequence[tuple[int, str]], *, dies_with_parent: bool
@@ -59,7 +56,7 @@ def bwrap_arguments(
         *(("--die-with-parent",) if dies_with_parent else ()),
         *_system(),
         *_sized_tmpfs("/tmp", spec.limits.tmp_bytes),  # noqa: S108  # the sandbox's own
-        *_sized_tmpfs("/dev/shm", min(SHM_BYTES, spec.limits.tmp_bytes)),  # noqa: S108  # the sandbox's own
+        *_sized_tmpfs("/dev/shm", spec.limits.tmp_bytes),  # noqa: S108  # the sandbox's own
         *(part for fd, target in made for part in ("--ro-bind-data", str(fd), target)),
         *_binds(spec, sources),
         # Both are tmpfs without a bound, and everything that had to be made in them has been.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.model import TidegateError
-from tidegate.sandbox import stage
+from tidegate.sandbox import families, stage
 from tidegate.sandbox.arguments import MADE_FILES, bwrap_arguments, ordered_binds
 from tidegate.sandbox.find import tool
 from tidegate.sandbox.spec import Bind, SandboxSpec
@@ -40,7 +40,8 @@ def prepared(
     with contextlib.ExitStack() as stack:
         made = [(_memory_file(stack, text.encode()), target) for target, text in MADE_FILES]
         arguments = bwrap_arguments(spec, _sources(spec), made, dies_with_parent=not detach)
-        hidden = [*arguments, *(part for name, fd in extra for part in (name, str(fd)))]
+        filters = ("--add-seccomp-fd", _memory_file(stack, families.program()))
+        hidden = [*arguments, *(part for name, fd in (filters, *extra) for part in (name, str(fd)))]
         args_fd = _memory_file(stack, b"".join(part.encode() + b"\0" for part in hidden))
         plan = {
             "cgroup_procs": list(cgroup_procs),
@@ -49,7 +50,7 @@ def prepared(
             "argv": [*_lesser_user(spec), tool("bwrap"), "--args", str(args_fd), "--", *spec.argv],
         }
         plan_fd = _memory_file(stack, json.dumps(plan).encode())
-        fds = (plan_fd, args_fd, *(fd for fd, _ in made), *(fd for _, fd in extra))
+        fds = (plan_fd, args_fd, filters[1], *(fd for fd, _ in made), *(fd for _, fd in extra))
         yield Launch([sys.executable, "-I", "-S", str(STAGE_PROGRAM), str(plan_fd)], fds)
 
 
