@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from tidegate.model import TidegateError
 from tidegate.policy.port import Bundle, Point
+from tidegate.policy.rules import load_rules, policies_folder
 
 # Constant queries only: the engine keeps every distinct one for ever.
 ENTRY: Final = {
@@ -60,6 +61,16 @@ def build(bundle: Bundle) -> Any:  # noqa: ANN401 - the binding has no types
                 "Install Tidegate again, or undo the change to the policies; nothing is allowed until they compile.",
             ) from error
     return engine
+
+
+def check_engine() -> None:
+    """For `tidegate doctor`: the engine loads and the shipped rules compile in it.
+
+    Raises:
+        TidegateError: ``policies_missing``, ``policy_rules_invalid`` or ``opa_wheel_missing``.
+    """
+    rules = load_rules(policies_folder())
+    build(Bundle(rules.modules, {**rules.data, "version": rules.version}, rules.version, ""))
 
 
 def _binding() -> Any:  # noqa: ANN401 - the binding has no types
