@@ -59,6 +59,8 @@ class Archive:
         return _item("xnat:projectData", {"ID": found.id, "name": found.name}) if found else None
 
     def subjects(self, p: str, **_: Any) -> Answer:  # noqa: ANN401
+        if self._tree.project(p) is None:
+            return None
         return _rows(
             {"ID": s.id, "URI": f"/data/subjects/{quote(s.id)}", "label": s.label_in(p) or ""}
             for s in self._tree.subjects_of(p)

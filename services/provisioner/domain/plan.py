@@ -11,8 +11,8 @@ from typing import Final
 
 from tidegate.model import TidegateError, digest_of
 
-MD5: Final = re.compile(r"^[0-9a-f]{32}$")
-IDENTIFIER: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._ ()+-]{0,127}$")
+MD5: Final = re.compile(r"[0-9a-f]{32}")
+IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ ()+-]{0,127}")
 LONGEST_NAME: Final = 200
 
 
@@ -73,7 +73,7 @@ def check_identifier(value: str, what: str) -> str:
     Raises:
         TidegateError: ``NAME_UNSAFE`` for a path, a wildcard, a control character or an empty text.
     """
-    if not IDENTIFIER.match(value) or value.endswith((".", " ")):
+    if not IDENTIFIER.fullmatch(value) or value.endswith((".", " ")):
         raise _unsafe(what, value)
     return value
 

@@ -121,7 +121,7 @@ class XnatConnection:
             used = self.ticket()
             try:
                 return call()
-            except (XNATError, OSError) as error:
+            except (XNATError, OSError, ValueError) as error:
                 failed += 1
                 code = _code_of(error)
                 if code in {Code.XNAT_LOGIN_REFUSED, Code.XNAT_ANSWERED_HTML} and failed == 1:
@@ -137,7 +137,7 @@ class XnatConnection:
         while True:
             try:
                 self._session = self._connect()
-            except (XNATError, OSError) as error:
+            except (XNATError, OSError, ValueError) as error:
                 failed += 1
                 code = self._login_code(error)
                 if not self._backoff.may_retry(code, failed):
@@ -189,8 +189,8 @@ def _code_of(error: Exception) -> Code:
         return Code.XNAT_UNREACHABLE
     if isinstance(error, XNATValueError):
         return Code.XNAT_ANSWER_UNREADABLE
-    # `requests` refuses to send a login page as a cookie; everything else of its kind is the network.
-    return Code.XNAT_ANSWERED_HTML if type(error).__name__ == "InvalidHeader" else Code.XNAT_UNREACHABLE
+    # A login page taken for a session's id cannot be sent as a cookie: a ValueError. All else is the network.
+    return Code.XNAT_ANSWERED_HTML if isinstance(error, ValueError) else Code.XNAT_UNREACHABLE
 
 
 def _code_of_status(status: int) -> Code:

@@ -78,17 +78,21 @@ class Transfer:
         measure = Measure()
         try:
             with self.client.stream("GET", self.server.rstrip("/") + line.uri, headers=_headers(ticket)) as answer:
-                _check_answer(answer, line)
-                self._save(answer, line, part, measure)
-        except httpx2.TimeoutException as error:
-            raise _Failed(Code.XNAT_UNREACHABLE) from error
+                self._receive(answer, line, part, measure)
         except httpx2.TransportError as error:
-            # A connection that ends within the body is a file cut short; one that ends before it is a server away.
-            raise _Failed(Code.LENGTH_WRONG if measure.size else Code.XNAT_UNREACHABLE) from error
+            raise _Failed(Code.XNAT_UNREACHABLE) from error
         found = verdict(measure, line)
         if found not in {None, Code.NOT_DICOM}:
             raise _Failed(found)
         return Fetched(measure.sha256, found)
+
+    def _receive(self, answer: httpx2.Response, line: PlanLine, part: Path, measure: Measure) -> None:
+        _check_answer(answer, line)
+        try:
+            self._save(answer, line, part, measure)
+        except httpx2.RemoteProtocolError as error:
+            # The connection ended within the body: a file cut short, and not a server that is away.
+            raise _Failed(Code.LENGTH_WRONG) from error
 
     def _save(self, answer: httpx2.Response, line: PlanLine, part: Path, measure: Measure) -> None:
         try:

@@ -133,7 +133,7 @@ class _Walk:
         name = check_file_name(str(row.get("Name", "")), f"{at.experiment}, scan {scan}")
         size, md5 = _number(row.get("Size")), str(row["digest"]).lower()
         uri = _safe_uri(str(row.get("URI", "")), name)
-        if size < 0 or not MD5.match(md5):
+        if size < 0 or not MD5.fullmatch(md5):
             raise failure(Code.XNAT_ANSWER_UNREADABLE, self.listings.server, f"the size or digest of {name}")
         return PlanLine(uri, name, size, md5, at.subject, at.experiment, scan, resource, self.dataset.name, at.owner)
 
