@@ -62,11 +62,11 @@ class Case:
         facts = observe(self.store, self.name) or self.facts
         return replace(self, facts=facts, now=max(self.now, self.clock()))
 
-    def note(self, change: Change) -> None:
+    def note(self, change: Change, event: Event = Event.PROJECT_STATUS_CHANGED, **detail: str | int | bool) -> None:
         """Write progress from within a long step: the change alone, since facts and time of this look have aged."""
         with self.lock:
             before = self.status
-            self._put(before, change(before), Event.PROJECT_STATUS_CHANGED, {})
+            self._put(before, change(before), event, detail)
 
     def fail(self, name: str, error: TidegateError, jitter: float, also: Change = unchanged) -> None:
         """Write down that a step failed, and when it is tried again."""

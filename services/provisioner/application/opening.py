@@ -143,11 +143,19 @@ class Opening:
     def _pull(self, case: Case, version: int) -> Went:
         """May take hours. What it gave is noted and nothing concluded from it: the next look does that."""
         pulling = Finding(holds=False, reason=Reason.PULLING)
-        case.write(lambda s: with_condition(s, Kind.COHORT_READY, pulling, case.now))
+        started = Event.COHORT_PULL_STARTED
+        case.write(lambda s: with_condition(s, Kind.COHORT_READY, pulling, case.now), started, version=version)
         sealed = self.cohorts.ensure(
             case.facts.project, case.facts.datasets, version, case.now, lambda step: _show(case, step)
         )
-        case.note(lambda s: s.model_copy(update={"cohort": sealed}))
+        case.note(
+            lambda s: s.model_copy(update={"cohort": sealed}),
+            Event.COHORT_SEALED,
+            version=version,
+            manifest=sealed.manifest_sha256,
+            files=sealed.files,
+            refused=sealed.refused,
+        )
         return Went.LONG
 
     def _access(self, case: Case) -> Went:

@@ -15,8 +15,10 @@ from provisioner.application.observe import observe
 from provisioner.application.opening import Opening
 from provisioner.domain.conditions import Kind, is_true
 from provisioner.domain.ends import ended
+from provisioner.domain.facts import Facts, missing_parts
 from provisioner.domain.spawn import to_stop
 from provisioner.domain.summary import is_closing
+from provisioner.domain.verdicts import Standing, project_verdict
 from provisioner.ports import Servers
 from tidegate.model import ProjectPhase, ProjectStatus
 from tidegate.store import ResourceStore
@@ -75,3 +77,13 @@ class Reconciler:
     def _case(self, key: str, now: datetime) -> Case | None:
         facts = observe(self.store, key)
         return None if facts is None else Case(facts, now, self.store, self.locks.of(key), self.clock)
+
+
+def may_pull(store: ResourceStore, key: str, now: datetime) -> bool:
+    """Whether the project's data may still be copied, from the specs and dates as they stand now."""
+    facts = observe(store, key)
+    return facts is not None and not missing_parts(facts) and ended(facts, now) is None and _is_approved(facts, now)
+
+
+def _is_approved(facts: Facts, now: datetime) -> bool:
+    return project_verdict(facts.project, facts.approvals, now).standing is Standing.GIVEN
