@@ -111,18 +111,18 @@ def place() -> Iterator[Place]:
 
 
 @contextlib.contextmanager
-def sandbox(spec: SandboxSpec, log: Path) -> Iterator[Running]:
+def sandbox(spec: SandboxSpec, log: Path, *, grace: float = 0.0) -> Iterator[Running]:
     running = start(spec, log=log)
     try:
         yield running
     finally:
-        stop(running, grace=2.0)
+        stop(running, grace=grace)
 
 
 @contextlib.contextmanager
 def launched(where: Place, *options: str, **how: Any) -> Iterator[Running]:
     """A kernel sandbox whose launcher answers."""
-    with sandbox(where.kernel(*options, **how), where.log) as running:
+    with sandbox(where.kernel(*options, **how), where.log, grace=5.0) as running:
         until((where.sockets / "launcher.sock").exists, f"the launcher: {where.log.read_text()}")
         yield running
 

@@ -21,8 +21,10 @@ from tidegate.sandbox.spec import Running, SandboxSpec
 
 # Bubblewrap needs milliseconds; a machine that is very busy, seconds.
 START_SECONDS = 30.0
-# Where bubblewrap is told to wait until the sandbox is on record.
 LOG_TAIL = 2000
+# Process 1 bears bubblewrap's name until it becomes the program.
+BUBBLEWRAP = "bwrap"
+COMPLAINT = f"{BUBBLEWRAP}: "
 
 
 def start(spec: SandboxSpec, *, log: Path) -> Running:
@@ -75,10 +77,13 @@ def _launch(spec: SandboxSpec, folders: tuple[str, ...], log: Path) -> Running:
             os.close(gate_end)
         child = _read_child(told.fileno())
         if child is None:
-            raise _did_not_start(spec, log, log_start)
+            raise _did_not_start(spec, _complaint(log, log_start))
         running = _record(child, folders)
         # Only now may the program run: from here on there is a record to end it by.
         opened.write(b"1")
+        opened.flush()
+        if not _got_going(spec, running) and (reason := _complaint(log, log_start)).startswith(COMPLAINT):
+            raise _did_not_start(spec, reason)
         return running
 
 
@@ -127,11 +132,27 @@ def _record(child: int, folders: tuple[str, ...]) -> Running:
     )
 
 
-def _did_not_start(spec: SandboxSpec, log: Path, log_start: int) -> TidegateError:
+def _got_going(spec: SandboxSpec, running: Running) -> bool:
+    """Wait until process 1 has become the program, or has ended before."""
+    if not spec.pid_1:
+        return True  # bubblewrap itself stays process 1
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and alive(running):
+        stat = processes.read_stat(running.child_pid)
+        if stat is not None and stat.name != BUBBLEWRAP:
+            return True
+        time.sleep(0.002)
+    return False
+
+
+def _complaint(log: Path, log_start: int) -> str:
     with log.open("rb") as file:
         file.seek(log_start)
         lines = file.read(LOG_TAIL).decode(errors="replace").split("\n")
-    reason = next((line.strip() for line in reversed(lines) if line.strip()), "it gave no reason")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it gave no reason")
+
+
+def _did_not_start(spec: SandboxSpec, reason: str) -> TidegateError:
     return TidegateError(
         "sandbox_failed",
         f"Sandbox {spec.name} did not start: {reason}.",

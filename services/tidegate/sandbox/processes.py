@@ -11,6 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Stat:
+    name: str
     state: str
     parent: int
     started: int
@@ -23,8 +24,9 @@ def read_stat(pid: int) -> Stat | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     # The name stands in brackets and may itself hold spaces and brackets.
-    fields = text.rpartition(")")[2].split()
-    return Stat(state=fields[0], parent=int(fields[1]), started=int(fields[19]))
+    head, _, rest = text.rpartition(")")
+    fields = rest.split()
+    return Stat(head.partition("(")[2], state=fields[0], parent=int(fields[1]), started=int(fields[19]))
 
 
 def boot_id() -> str:

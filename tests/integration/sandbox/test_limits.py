@@ -1,0 +1,108 @@
+"""What a sandbox may use, and that its neighbour does not notice."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from sandbox_kit import LIMITS, MIB, Place, place, sandbox, until
+from tidegate.sandbox import Finished, alive, cgroups, run
+from tidegate.sandbox.rlimits import limited
+
+MEMORY_BOMB = f"""
+import sys
+held = []
+while True:
+    held.append(bytearray({MIB}))
+    held[-1][::4096] = b'x' * 256
+"""
+PIDS_BOMB = """
+import os, time
+made = 0
+try:
+    while True:
+        if os.fork() == 0:
+            time.sleep(30)
+        made += 1
+except OSError as error:
+    print(made, error.errno, flush=True)
+"""
+SPIN = """
+import os, time
+for _ in range(3):
+    if os.fork() == 0: break
+begun = time.monotonic()
+while time.monotonic() - begun < 1.5: pass
+used = os.times()
+print(used.user + used.system, flush=True)
+"""
+EAGAIN = "11"
+
+
+@pytest.fixture
+def where() -> Iterator[Place]:
+    with place() as made:
+        yield made
+
+
+def finish(where: Place, code: str, **limits: float) -> Finished:
+    spec = where.python(code, limits=replace(LIMITS, **limits), pid_1=False)
+    return run(spec, stdin=b"", timeout=60, max_output=10_000)
+
+
+def test_a_memory_bomb_is_killed_and_its_neighbour_lives(where: Place) -> None:
+    neighbour = where.python("import time\nwhile True: time.sleep(1)")
+    with sandbox(neighbour, where.log) as beside:
+        finished = finish(where, MEMORY_BOMB, memory_bytes=96 * MIB)
+        assert finished.returncode != 0
+        assert finished.reason == ("memory" if "memory" in cgroups.find().holds else "done")
+        assert alive(beside)
+
+
+def test_memory_within_the_limit_is_had(where: Place) -> None:
+    code = f"held = bytearray({128 * MIB}); held[::4096] = b'x' * {128 * MIB // 4096}; print(len(held))"
+    assert finish(where, code, memory_bytes=512 * MIB).stdout == f"{128 * MIB}\n".encode()
+
+
+def test_files_in_tmp_count_as_memory(where: Place) -> None:
+    """Else the folders in memory would be a way round the limit."""
+    if "memory" not in cgroups.find().holds:
+        return  # then they are bounded by their size alone
+    code = f"f = open('/tmp/big', 'wb')\nfor _ in range(256): f.write(bytes({MIB})); f.flush()"
+    assert finish(where, code, memory_bytes=64 * MIB, tmp_bytes=512 * MIB).reason == "memory"
+
+
+def test_a_process_bomb_stops_at_the_limit(where: Place) -> None:
+    made, error = finish(where, PIDS_BOMB, pids=24).stdout.decode().split()
+    assert 10 < int(made) <= 24
+    assert error == EAGAIN
+
+
+def test_processor_time_is_bounded(where: Place) -> None:
+    """Four processes spin for 1.5 s of wall time; half a processor gives them 0.75 s together, and some start-up."""
+    if "cpu" not in cgroups.find().holds:
+        return  # `doctor` says that it is not held
+    used = [float(line) for line in finish(where, SPIN, cpus=0.5).stdout.split()]
+    assert sum(used) < 1.3
+
+
+def test_without_groups_the_limits_of_each_process_hold(where: Place) -> None:
+    spec = where.python("bytearray(512 * 1024 * 1024)", limits=replace(LIMITS, memory_bytes=256 * MIB))
+    finished = run(limited(spec, held=()), stdin=b"", timeout=30, max_output=10_000)
+    assert b"MemoryError" in finished.stderr
+    bomb = where.python(PIDS_BOMB, limits=replace(LIMITS, pids=24), pid_1=False)
+    made, error = run(limited(bomb, held=("memory",)), stdin=b"", timeout=30, max_output=1000).stdout.decode().split()
+    assert (int(made) <= 24, error) == (True, EAGAIN)
+
+
+def test_the_launcher_survives_a_kernel_that_spends_all_memory(where: Place) -> None:
+    code = f"""
+import os, time
+if os.fork() == 0:
+    exec({MEMORY_BOMB!r})
+print('ended', os.waitstatus_to_exitcode(os.wait()[1]) != 0, flush=True)
+while True: time.sleep(1)
+"""
+    spec = where.python(code, limits=replace(LIMITS, memory_bytes=96 * MIB))
+    with sandbox(spec, where.log) as running:
+        until(lambda: "ended True" in where.log.read_text(), "the bomb's end", seconds=60)
+        assert alive(running)
