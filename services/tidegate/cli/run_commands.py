@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from tidegate.cli.session import DEFAULT_STATE, StateOption
-from tidegate.embedded.demo import Demo
+from tidegate.demo.run import demo
 from tidegate.embedded.settings import Settings
 from tidegate.embedded.up import up
 
@@ -28,4 +28,4 @@ def demo_command(
     leave: Annotated[bool, typer.Option("--exit", help="Stop after the walk; exit 0 only if every step held.")] = False,
 ) -> int:
     """Start everything with sample data, walk the main job as its users would, then stay up."""
-    return Demo(Settings(state=state, port=port)).run(stay=not leave)
+    return demo(Settings(state=state, port=port), stay=not leave)

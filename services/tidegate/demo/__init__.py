@@ -1,0 +1,1 @@
+"""`make demo`: the main job walked as its users would, over HTTP, on everything real."""

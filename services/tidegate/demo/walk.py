@@ -1,0 +1,229 @@
+"""The main job, from licence to released file, each step as the person who does it would.
+
+Every step first looks at what stands already, so a walk that was cut off anywhere goes on where it was.
+"""
+
+import hashlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tidegate.demo import cells
+from tidegate.demo.browser import Page, Person
+from tidegate.demo.notebook import Notebook
+from tidegate.demo.report import Report
+from tidegate.demo.review import Review
+from tidegate.demo.stage import password_of
+from tidegate.model import ProjectPhase, ProjectStatus, StepState, TidegateError
+from tidegate.store import SqliteStore
+
+PROJECT: Final = "breast-density"
+DEPLOY_SECONDS: Final = 300
+SPAWN_SECONDS: Final = 90
+
+
+@dataclass
+class Walk:
+    """One walk. `hub_url` and `review_url` are the public addresses, without a slash at the end."""
+
+    state: Path
+    objects: Path
+    hub_url: str
+    review_url: str
+    report: Report
+    _people: dict[str, Person] = field(default_factory=dict)
+    _notebook: Notebook | None = None
+
+    def run(self) -> None:
+        """All steps in order; the first that does not hold ends the walk.
+
+        Raises:
+            TidegateError: what did not hold.
+        """
+        try:
+            for title, step in self._steps():
+                with self.report.step(title):
+                    step()
+        finally:
+            self._close()
+
+    def _steps(self) -> tuple[tuple[str, Callable[[], None]], ...]:
+        return (
+            ("Governance: the first officer and checkers get their grants", self._first_grants),
+            ("Governance: licence, data set, project and researchers are registered", self._register),
+            ("Governance: the officer approves the project, bound to its digest", self._approve),
+            (
+                "Provisioner: isolation is proved; the cohort is pulled, checked and sealed",
+                self._wait_until_ready,
+            ),
+            ("Researcher: Rosa logs in and opens her workspace", self._open_workspace),
+            ("Researcher: her notebook reads a mammogram, and has no network", self._read),
+            ("Researcher: it writes a table and a figure", self._write),
+            ("Researcher: a DICOM file under another name is tried, and refused", self._try_dicom),
+            ("Researcher: a release of the table and the figure is asked for and confirmed", self._ask),
+            ("Output checkers: Chidi and Cleo vote without seeing each other's vote", self._review),
+            ("Researcher: what was released is downloaded; it is what was reviewed", self._download),
+            ("Anyone: the ledger is verified", self._verify),
+        )
+
+    def _first_grants(self) -> None:
+        self._tidegate("apply", "-f", str(self.objects / "first-grants.yaml"), officer=self._has_officer())
+
+    def _has_officer(self) -> bool:
+        return any(entry.record.subject == "Grant/gwen-officer" for entry in self._store().entries("governance"))
+
+    def _register(self) -> None:
+        names = ("licence-cc-by-3.0.yaml", "dataset-cbis-ddsm.yaml", "project.yaml")
+        files = [part for name in names for part in ("-f", str(self.objects / name))]
+        self._tidegate("apply", *files, officer=True)
+
+    def _approve(self) -> None:
+        if self._status().phase in {ProjectPhase.DEPLOYED, ProjectPhase.PENDING_CREATION}:
+            self.report.note("approved already")
+            return
+        self._tidegate("approve", "project", PROJECT, "--reason", "Within the licence; aims are clear.", officer=True)
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + DEPLOY_SECONDS
+        with self.report.bar("waiting for the provisioner") as bar:
+            while (status := self._status()).phase is not ProjectPhase.DEPLOYED:
+                for step in status.steps:
+                    if step.state is StepState.RUNNING:
+                        bar.show(step)
+                if time.monotonic() > deadline:
+                    raise TidegateError(
+                        "not_deployed", f"The project is not ready after {DEPLOY_SECONDS} s: {_why(status)}"
+                    )
+                time.sleep(0.2)
+        cohort = self._status().cohort
+        if cohort is None:
+            raise TidegateError("not_deployed", "The project is ready, but has no cohort.")
+        size = cohort.total_bytes / 1024**2
+        self.report.note(
+            f"{cohort.files} files, {size:.0f} MiB, {cohort.refused} refused, manifest {cohort.manifest_sha256[:12]}"
+        )
+
+    def _open_workspace(self) -> None:
+        rosa = self._person("rosa")
+        start = rosa.log_in(f"{self.hub_url}/hub/login", password_of("rosa"))
+        doors = start.links(f"/{PROJECT}")
+        if not doors:
+            raise TidegateError("no_door", f"Rosa's start page has no door to {PROJECT}: {start.text[:300]}")
+        page = self._arrive(rosa, doors[0])
+        self._notebook = Notebook(rosa, page.url.split(f"/{PROJECT}/")[0] + f"/{PROJECT}/")
+        self.report.note(f"at {page.url}")
+
+    def _arrive(self, person: Person, door: str) -> Page:
+        """Through the door and past the waiting page, which a browser reloads by itself."""
+        deadline = time.monotonic() + SPAWN_SECONDS
+        page = person.open(door)
+        while f"/user/{person.name}/{PROJECT}/" not in page.url:
+            if time.monotonic() > deadline:
+                raise TidegateError(
+                    "no_workspace", f"No workspace after {SPAWN_SECONDS} s; {page.url} says: {page.text[:300]}"
+                )
+            time.sleep(0.3)
+            page = person.open(page.url)
+        return page
+
+    def _read(self) -> None:
+        count, *rest = self._cell(cells.READ).split()
+        self.report.note(f"{count} images; the first: {' '.join(rest)}")
+        refused = self._cell(cells.NO_WAY_OUT).strip()
+        if "open" in refused:
+            raise TidegateError("kernel_has_network", f"The kernel could make a socket: {refused}")
+        self.report.note(f"a socket to the world is refused: {refused}")
+
+    def _write(self) -> None:
+        self._cell(cells.WRITE)
+
+    def _try_dicom(self) -> None:
+        self._cell(cells.COPY_IMAGE)
+        review = self._desk()
+        self._ask_for("results.csv")
+        request = review.submitted_by(self._person("rosa"))
+        codes = review.wait_for_blocks(self._person("rosa"), request)
+        self.report.note(f"blocked: {', '.join(codes)}")
+        if not any(code.startswith("DICOM") for code in codes):
+            raise TidegateError("dicom_not_found", f"The DICOM file was not recognised: {codes}")
+        review.withdraw(self._person("rosa"), request)
+
+    def _ask(self) -> None:
+        review = self._desk()
+        self._ask_for("table.csv", "figure.png")
+        self._request = review.submitted_by(self._person("rosa"))
+        review.wait_until(self._person("rosa"), self._request, "submitted")
+
+    def _review(self) -> None:
+        review = self._desk()
+        for name in ("chidi", "cleo"):
+            checker = self._person(name)
+            checker.log_in(f"{self.hub_url}/hub/login", password_of(name))
+            review.approve_all(checker, self._request)
+        review.release(self._person("cleo"), self._request)
+
+    def _download(self) -> None:
+        files = self._desk().download(self._person("rosa"), self._request)
+        for name, content in sorted(files.items()):
+            self.report.note(f"{name}: {len(content)} bytes, SHA-256 {hashlib.sha256(content).hexdigest()[:12]}")
+
+    def _verify(self) -> None:
+        self._tidegate("ledger", "verify")
+
+    def _ask_for(self, *names: str) -> None:
+        files = ", ".join(repr(name) for name in names)
+        self._cell(cells.ASK.format(files=files, context=cells.CONTEXT))
+
+    def _cell(self, code: str) -> str:
+        if self._notebook is None:
+            raise TidegateError("no_workspace", "There is no open notebook.")
+        return self._notebook.run(code)
+
+    def _desk(self) -> Review:
+        return Review(self.review_url)
+
+    def _person(self, name: str) -> Person:
+        return self._people.setdefault(name, Person(name))
+
+    def _store(self) -> SqliteStore:
+        return SqliteStore(self.state / "tidegate.db", "governance")
+
+    def _status(self) -> ProjectStatus:
+        return self._store().project_status(PROJECT)
+
+    def _tidegate(self, *arguments: str, officer: bool = False) -> None:
+        """Run the command line as the person would, and show the command."""
+        password = self.state / "secrets" / "password-gwen"
+        extra = ("--as", "gwen", "--password-file", str(password)) if officer else ()
+        shown = " ".join(Path(part).name if "/" in part else part for part in arguments)
+        self.report.note(f"$ tidegate {shown}{' --as gwen' if officer else ''}")
+        done = subprocess.run(
+            [sys.executable, "-m", "tidegate.cli.main", *arguments, "--state", str(self.state), *extra],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for line in (done.stdout + done.stderr).strip().splitlines():
+            self.report.note(f"  {line}")
+        if done.returncode != 0:
+            raise TidegateError("command_failed", f"`tidegate {shown}` ended with {done.returncode}.")
+
+    def _close(self) -> None:
+        if self._notebook is not None:
+            self._notebook.close()
+        for person in self._people.values():
+            person.close()
+
+
+def _late(what: str, seconds: int, why: str) -> TidegateError:
+    return TidegateError("too_late", f"After {seconds} s {what}: {why}")
+
+
+def _why(status: ProjectStatus) -> str:
+    failed = [f"{step.name}: {step.message} [{step.code}]" for step in status.steps if step.code]
+    waiting = [f"{c.type} {c.reason}: {c.message}" for c in status.conditions if not c.status]
+    return "; ".join(failed or waiting) or status.phase
