@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from egress_review.domain.parties import human_of
 from egress_review.domain.request import Choice, OutputFile, Request, Review, Vote, binding_digest
+from tidegate.model import PersonRef
 
 
 class FileDecision(StrEnum):
@@ -78,4 +79,13 @@ def _stands(request: Request, vote: Vote) -> bool:
         and file is not None
         and not file.withdrawn
         and vote.digest == binding_digest(request, file)
+    )
+
+
+def approvers(request: Request) -> tuple[PersonRef, ...]:
+    """The people whose counted votes approve every output file as it is now."""
+    return tuple(
+        review.person
+        for review in submitted_reviews(request)
+        if is_complete(request, review) and not asks_for_changes(request, review) and review.person != request.author
     )

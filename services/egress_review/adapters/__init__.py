@@ -1,0 +1,1 @@
+"""Where egress review meets the world: database, hub, people, policy, scan. Put together by `bootstrap`."""

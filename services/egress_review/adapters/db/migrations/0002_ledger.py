@@ -1,0 +1,17 @@
+"""The ledger's table and its append-only triggers, in the same database as what it records."""
+
+from django.apps.registry import Apps
+from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+from tidegate.ledger import LedgerTable
+
+
+def create(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    with schema_editor.connection.cursor() as cursor:
+        LedgerTable("egress", mark="%s").create(cursor)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("egress", "0001_initial")]
+    operations = [migrations.RunPython(create, migrations.RunPython.noop)]

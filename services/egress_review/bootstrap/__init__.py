@@ -1,0 +1,1 @@
+"""Puts egress review together from its environment; nothing else imports adapters and web side by side."""

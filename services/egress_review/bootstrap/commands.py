@@ -1,0 +1,80 @@
+"""The three commands: `serve` the pages and the intake, `work` on scans and releases, `migrate` the database."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import uvicorn
+from django.core.asgi import get_asgi_application
+
+from egress_review.bootstrap.environment import Environment, read_environment
+from egress_review.bootstrap.framework import migrate, start_django, start_logging
+from egress_review.bootstrap.wiring import build_ports
+from egress_review.bootstrap.worker import Worker
+from egress_review.web.desk import Desk
+from egress_review.web.upload import UploadGate
+from tidegate.model import ExitCode, TidegateError, utc_now
+
+USAGE: Final = "usage: python -m egress_review serve|work|migrate"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; an error is one line on standard error and the error's exit code."""
+    command = COMMANDS.get(arguments[0]) if len(arguments) == 1 else None
+    if command is None:
+        return _say(USAGE, ExitCode.USAGE)
+    start_logging()
+    try:
+        environment = read_environment(os.environ)
+        start(environment)
+        command(environment)
+    except TidegateError as error:
+        return _say(str(error), error.exit_code)
+    return ExitCode.DONE
+
+
+def start(environment: Environment) -> Desk:
+    """Everything in place: ports, Django, the database as it should be."""
+    desk = Desk(ports=build_ports(environment), clock=utc_now, public_url=environment.public_url)
+    start_django(environment, desk)
+    migrate()
+    return desk
+
+
+def serve(environment: Environment) -> None:
+    """Pages and intake on loopback; the proxy stands in front."""
+    uvicorn.run(
+        UploadGate(get_asgi_application()),
+        host="127.0.0.1",
+        port=environment.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        timeout_graceful_shutdown=10,
+    )
+
+
+def work(environment: Environment) -> None:
+    """Scan and release until told to stop."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    ports = build_ports(environment)
+    Worker(ports, environment.lease, utc_now).run(stopping)
+
+
+def _nothing_more(_environment: Environment) -> None:
+    """`migrate`: `start` has done it."""
+
+
+COMMANDS: Final[dict[str, Callable[[Environment], None]]] = {"serve": serve, "work": work, "migrate": _nothing_more}
+
+
+def _say(line: str, code: ExitCode) -> int:
+    sys.stderr.write(f"{line}\n")
+    return code

@@ -1,0 +1,108 @@
+"""Uploads: a byte goes to quarantine as it arrives, and a body that grows too large is refused on the way.
+
+`UploadGate` stands in front of the Django application, which would read a whole body before a view sees any of it, and
+takes exactly one kind of address.
+"""
+
+import io
+import json
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+from urllib.parse import unquote
+
+from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
+from django.db import connections
+
+from egress_review.application.acts import By
+from egress_review.application.drafts import Upload, add_file
+from egress_review.application.workspaces import workspace_actor
+from egress_review.domain.refusals import RefusalError, refused
+from egress_review.web.desk import desk
+from egress_review.web.intake import token_of
+from egress_review.web.problems import body_of, status_of
+from tidegate.model.names import SHA256
+
+PATH: Final = re.compile(rb"/intake/v1/drafts/(?P<id>[0-9a-f]{1,40})/files/(?P<name>.+)", re.DOTALL)
+CREATED: Final = 201
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class UploadGate:
+    """Takes ``PUT /intake/v1/drafts/{id}/files/{path}``; hands on everything else."""
+
+    def __init__(self, application: Any) -> None:  # noqa: ANN401 - any ASGI application
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match = PATH.fullmatch(scope.get("raw_path") or b"") if scope["type"] == "http" else None
+        if match is None or scope["method"] != "PUT":
+            await self._application(scope, receive, send)
+            return
+        async with ThreadSensitiveContext():
+            status, body = await sync_to_async(_put)(scope, match, Body(receive))
+        await _reply(send, status, body)
+
+
+class Body(io.RawIOBase):
+    """The request's body as a stream that a thread reads; holds one message at a time."""
+
+    def __init__(self, receive: Receive) -> None:
+        super().__init__()
+        self._receive = async_to_sync(receive)
+        self._rest = b""
+        self._more = True
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        while not self._rest and self._more:
+            message = self._receive()
+            if message["type"] == "http.disconnect":
+                raise refused("hash_mismatch", "The sender hung up.")
+            self._rest, self._more = message.get("body", b""), message.get("more_body", False)
+        end = len(self._rest) if size < 0 else size
+        part, self._rest = self._rest[:end], self._rest[end:]
+        return part
+
+
+def _put(scope: Scope, match: re.Match[bytes], body: Body) -> tuple[int, dict[str, Any]]:
+    try:
+        return CREATED, _add(scope, match, body)
+    except RefusalError as error:
+        return status_of(error), body_of(error)
+    finally:
+        connections.close_all()
+
+
+def _add(scope: Scope, match: re.Match[bytes], body: Body) -> dict[str, Any]:
+    headers = {name.lower(): value for name, value in scope["headers"]}
+    actor = workspace_actor(desk().ports, token_of(headers.get(b"authorization", b"").decode("latin-1")))
+    sha256 = headers.get(b"x-content-sha256", b"").decode("latin-1")
+    if not re.fullmatch(SHA256, sha256):
+        raise refused("hash_missing")
+    if not headers.get(b"content-length", b"").isdigit():
+        raise refused("length_missing")
+    upload = Upload(name=_name(match["name"]), stream=body, sha256=sha256)  # type: ignore[arg-type]  # read() is all
+    file = add_file(desk().ports, match["id"].decode(), By(actor, desk().clock()), upload)
+    return {"sha256": file.sha256, "size": file.size}
+
+
+def _name(raw: bytes) -> str:
+    try:
+        return unquote(raw.decode("ascii"), errors="strict")
+    except UnicodeDecodeError as error:
+        raise refused("name_refused", "It is not UTF-8.") from error
+
+
+async def _reply(send: Send, status: int, body: dict[str, Any]) -> None:
+    content = json.dumps(body).encode()
+    # Whatever of the body has not been read is not wanted any more.
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    headers += [(b"connection", b"close")] if status != CREATED else []
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
