@@ -4,10 +4,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+
 from model_kit import NOW, approval, dataset, grant, licence, project
 from provisioner.domain.conditions import Kind, Reason
 from reconcile_kit import ALLOW, ASK, DENY, KEY, MINUTE, SILENT, World
-
 from tidegate.ledger import verify
 from tidegate.model import ProjectPhase, ProjectStatus, Stage, StepState, TidegateError
 
