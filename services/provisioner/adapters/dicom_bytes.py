@@ -159,13 +159,9 @@ class _Walker:
         return head.end
 
     def _add(self, head: _Head, path: str, values: tuple[Value, ...] | None, creators: dict[int, str]) -> None:
-        group, number = head.tag >> 16, head.tag & 0xFFFF
-        creator = None
-        if group % 2:
-            if 0x10 <= number <= 0xFF and values:  # noqa: PLR2004 - PS3.5 section 7.8.1
-                creators[number] = str(values[0])
-                creators = {}
-            creator = creators.get(number >> 8)
+        if head.tag >> 16 & 1 and 0x10 <= head.tag & 0xFFFF <= 0xFF and values:  # noqa: PLR2004 - PS3.5 section 7.8.1
+            creators[head.tag] = str(values[0])
+        creator = creators.get(head.tag & 0xFFFF0000 | head.tag >> 8 & 0xFF) if head.tag >> 16 & 1 else None
         keyword = dictionary_keyword(head.tag) if dictionary_has_tag(head.tag) else ""
         self.found.elements.append(Element(path, head.name, head.vr, keyword, head.length, values, creator))
 

@@ -113,6 +113,8 @@ class FolderShelf:
 
     def _put_in_place(self, fresh: Path, place: Path) -> None:
         """A view in this place has no seal or is broken: it moves aside, the new one moves in, the old one goes."""
+        if place.is_symlink():
+            place.unlink()
         if place.exists():
             aside = fresh.with_name(f"view-{secrets.token_hex(8)}")
             _move(place, aside)
@@ -122,6 +124,8 @@ class FolderShelf:
             _move(fresh, place)
 
     def differences(self, view: Path, expected: Mapping[str, str]) -> tuple[str, ...]:
+        if view.is_symlink() or not view.is_dir():
+            return (".",)
         found = {
             str(path.relative_to(view)): path for path in view.rglob("*") if path.is_symlink() or not path.is_dir()
         }

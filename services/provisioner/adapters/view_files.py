@@ -67,7 +67,9 @@ def close_folders(root: Path) -> None:
 
 
 def remove_tree(root: Path) -> None:
-    """Delete a view. Its folders are read-only, also to their owner, so they are opened first."""
+    """Delete a view. Its folders are read-only, also to their owner, so they are opened first. Follows no link."""
+    if root.is_symlink():
+        root.unlink()
     if not root.exists():
         return
     root.chmod(0o700)

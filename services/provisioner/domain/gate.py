@@ -110,8 +110,6 @@ def _code(element: Element, allowed: AllowList, around: Circumstances) -> GateCo
     rule = allowed.elements.get(element.place)
     if rule is None:
         return _unlisted(element)
-    if element.is_private and not element.is_creator and element.creator is None:
-        return GateCode.PRIVATE_CREATOR
     if element.is_private and not element.is_creator and not _creator_listed(element, allowed):
         return GateCode.PRIVATE_CREATOR
     if (element.vr == "SQ") != (rule.rule is RuleKind.SEQUENCE):
@@ -120,8 +118,8 @@ def _code(element: Element, allowed: AllowList, around: Circumstances) -> GateCo
 
 
 def _creator_listed(element: Element, allowed: AllowList) -> bool:
-    """A private element means what its creator says, so its rule must let that creator in too."""
-    return f"({element.group:04X},00{element.number >> 8:02X})" in allowed.elements
+    """A private element means what its creator says, so the file must name one and the rules let that one in."""
+    return element.creator is not None and f"({element.group:04X},00{element.number >> 8:02X})" in allowed.elements
 
 
 def _unlisted(element: Element) -> GateCode:

@@ -31,7 +31,8 @@ class FolderObjects:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._parts = root / PARTS
-        self._parts.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (root, self._parts):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def put(self, stream: BinaryIO, expected_sha256: str | None = None, max_bytes: int | None = None) -> Stored:
         with self._part() as part:
