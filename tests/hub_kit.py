@@ -27,6 +27,10 @@ from tidegate.model import Kind, PersonRef, Project, ProjectPhase, ProjectStatus
 from tidegate.model.status import CohortStatus
 from tidegate.store import SqliteStore
 
+Response = httpx2.Response
+HTTPError = httpx2.HTTPError
+OK = httpx2.codes.OK
+
 PASSWORD = "correct horse battery"
 PEOPLE = ("gwen", "rosa", "ravi", "chidi", "cleo", "olga")
 PROJECT = "breast-density"
@@ -224,7 +228,7 @@ class Up:
             "port": self.settings.port,
             "services": list(self.settings.services),
         }
-        with (self.settings.state / "logs" / "up.log").open("ab") as log:
+        with (self.settings.state / "logs" / "up.log").open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", RUN_UP, json.dumps(options)], stdout=log, stderr=log, start_new_session=True
             )
@@ -238,11 +242,7 @@ class Up:
         process = self.require()
         if process.poll() is None:
             process.send_signal(number)
-        code = process.wait(60)
-        if number is not signal.SIGKILL:
-            return code
-        (self.settings.state / "logs" / "up.log").write_text("")
-        return code
+        return process.wait(60)
 
     def logs(self) -> str:
         return "\n".join(
