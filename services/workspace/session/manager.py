@@ -1,5 +1,6 @@
 """Kernel management as the session server does it: no words of a kernel in the models, no unbounded frames."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,9 +10,11 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from traitlets import default
 from zmq.constants import SocketOption
 
+from workspace.session.cuts import CutWatch
+
 # A larger frame cuts the kernel's connection; a figure of 6 MB in base64 fits.
-MAX_FRAME: Final = 10_000_000
-MAX_QUEUED: Final = 32
+MAX_FRAME: Final = 16_000_000
+MAX_QUEUED: Final = 16
 STATES: Final = frozenset({"busy", "idle", "starting", "restarting", "autorestarting", "dead"})
 KERNELSPECS: Final = Path(__file__).parent / "kernels"
 
@@ -32,6 +35,25 @@ class GuardedKernels(AsyncMappingKernelManager):  # type: ignore[misc] # Jupyter
         context.setsockopt(SocketOption.MAXMSGSIZE, MAX_FRAME)
         context.setsockopt(SocketOption.RCVHWM, MAX_QUEUED)
         return context
+
+    def start_watching_activity(self, kernel_id: str) -> None:
+        """Jupyter's own listener to each kernel: told to listen again when an oversized frame cut it off."""
+        super().start_watching_activity(kernel_id)
+        kernel = self._kernels[kernel_id]
+        kernel.tidegate_watch = CutWatch(kernel._activity_stream, partial(self._watch_again, kernel_id))  # noqa: SLF001
+
+    def _watch_again(self, kernel_id: str) -> None:
+        if kernel_id in self._kernels:
+            self.stop_watching_activity(kernel_id)
+            self.start_watching_activity(kernel_id)
+            # The idle state may have been lost with the frame; a cell that still runs says so again.
+            self._kernels[kernel_id].execution_state = "idle"
+
+    def stop_watching_activity(self, kernel_id: str) -> None:
+        watch = getattr(self._kernels[kernel_id], "tidegate_watch", None)
+        if watch is not None:
+            watch.close()
+        super().stop_watching_activity(kernel_id)
 
     def kernel_model(self, kernel_id: str) -> dict[str, Any]:
         """Jupyter stores any state a kernel sends and the reason of any failure; neither is repeated here."""

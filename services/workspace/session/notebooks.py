@@ -9,19 +9,21 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import nbformat
+from nbformat import ValidationError
+from nbformat.validator import get_validator
 
 from workspace.session import guard
 from workspace.session.display import clean_bundle
 from workspace.session.refusals import PathRefusedError, Reason
-from workspace.session.text import clipped, count, fields, identifier, items, text_of
+from workspace.session.text import count, fields, identifier, items, text_of
 
 MAX_CELLS: Final = 5_000
 MAX_OUTPUTS: Final = 500
 MAX_SOURCE: Final = 1_000_000
 MAX_TAGS: Final = 20
 MAX_WORD: Final = 100
-MAX_MINOR: Final = 9
+CELL_IDS_SINCE: Final = 5
+MAX_MINOR: Final = 5
 FORMAT: Final = 4
 
 _CELL_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -36,10 +38,25 @@ def read_notebook(data: bytes) -> Cleaned:
         notebook = json.loads(data.decode("utf-8-sig"))
         if not isinstance(notebook, dict) or notebook.get("nbformat") != FORMAT:
             raise PathRefusedError(Reason.NOT_A_NOTEBOOK)
-        nbformat.validate(notebook, relax_add_props=True)
-    except (ValueError, RecursionError, TypeError, KeyError, AttributeError, nbformat.ValidationError):
+        _give_ids(notebook)
+        get_validator(FORMAT, notebook["nbformat_minor"], relax_add_props=True).validate(notebook)
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError, ValidationError):
         raise PathRefusedError(Reason.NOT_A_NOTEBOOK) from None
     return clean_notebook(notebook)
+
+
+def _give_ids(notebook: dict[str, Any]) -> None:
+    """Cells have names of their own since format 4.5; who left them out or used one twice gets new ones."""
+    taken: set[object] = set()
+    named = notebook["nbformat_minor"] >= CELL_IDS_SINCE
+    for number, cell in enumerate(notebook["cells"]):
+        name = cell.pop("id", None)
+        if not named:
+            continue
+        if not isinstance(name, str) or not _CELL_ID.match(name) or name in taken:
+            name = f"cell-{number}-{len(taken)}"
+        cell["id"] = name
+        taken.add(name)
 
 
 def write_notebook(content: object) -> bytes:
@@ -56,12 +73,11 @@ def clean_notebook(notebook: Mapping[str, object]) -> Cleaned:
     if len(cells) > MAX_CELLS:
         raise PathRefusedError(Reason.TOO_LARGE)
     minor = count(notebook.get("nbformat_minor")) or 0
-    has_ids = minor >= 5  # noqa: PLR2004 - cells carry ids since format 4.5
     return {
         "nbformat": FORMAT,
         "nbformat_minor": min(minor, MAX_MINOR),
         "metadata": _notebook_metadata(fields(notebook.get("metadata"))),
-        "cells": [_cell(fields(cell), number, has_ids=has_ids) for number, cell in enumerate(cells)],
+        "cells": [_cell(fields(cell)) for cell in cells],
     }
 
 
@@ -77,15 +93,14 @@ def _notebook_metadata(metadata: Mapping[str, object]) -> Cleaned:
     return cleaned
 
 
-def _cell(cell: Mapping[str, object], number: int, *, has_ids: bool) -> Cleaned:
+def _cell(cell: Mapping[str, object]) -> Cleaned:
     source = text_of(cell.get("source"))
     if len(source) > MAX_SOURCE:
         raise PathRefusedError(Reason.TOO_LARGE)
     kind = str(cell.get("cell_type"))
     cleaned: Cleaned = {"cell_type": kind, "source": source, "metadata": _cell_metadata(fields(cell.get("metadata")))}
-    if has_ids:
-        given = cell.get("id")
-        cleaned["id"] = given if isinstance(given, str) and _CELL_ID.match(given) else f"cell-{number}"
+    if "id" in cell:
+        cleaned["id"] = identifier(cell["id"])
     if kind == "code":
         cleaned["execution_count"] = count(cell.get("execution_count"))
         cleaned["outputs"] = [clean_output(fields(output)) for output in items(cell.get("outputs"))[:MAX_OUTPUTS]]
@@ -151,6 +166,3 @@ def _cell_metadata(metadata: Mapping[str, object]) -> Cleaned:
 
 def _word(value: object) -> str:
     return value if isinstance(value, str) and len(value) <= MAX_WORD and value.isprintable() else ""
-
-
-__all__ = ["clean_notebook", "clean_output", "clipped", "read_notebook", "write_notebook"]

@@ -6,19 +6,23 @@ Jupyter Server builds one of these for each browser connection (`ServerApp.kerne
 import json
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from tornado.ioloop import IOLoop
 from tornado.websocket import WebSocketClosedError
 from traitlets import Unicode
 
 from tidegate.model import to_text, utc_now
 from workspace.session.budget import Budget, Kind, Refusal
+from workspace.session.cuts import CutWatch
 from workspace.session.guard import Rebuilt, bare_reply, notice, rebuild
 from workspace.session.text import clipped, fields
 
 PROTOCOL: Final = "5.3"
+SETTLE_SECONDS: Final = 2.0
 MAX_REQUESTS: Final = 500
 MAX_HEADER_TEXT: Final = 128
 HEADER_FIELDS: Final = ("msg_id", "msg_type", "session", "username", "version", "date")
@@ -26,6 +30,9 @@ HEADER_FIELDS: Final = ("msg_id", "msg_type", "session", "username", "version", 
 # How much one request (a cell, in most cases) may draw, by kind; the project's budget lies above all of them.
 REQUEST_CAPS: Final = {Kind.STREAM: 1_000_000, Kind.ERROR: 200_000, Kind.DISPLAY: 20_000_000, Kind.REPLY: 500_000}
 TOO_MUCH: Final = "This cell printed more than is shown for one cell; the rest is dropped. Write it to a file instead."
+LOST: Final = (
+    "Some output did not arrive: one piece of it was too large, or the kernel restarted. Write large results to a file."
+)
 
 
 @dataclass
@@ -35,6 +42,7 @@ class Request:
     header: dict[str, str]
     drawn: dict[Kind, int] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)
+    idle: bool = False
 
     def within_cap(self, kind: Kind, size: int) -> bool:
         self.drawn[kind] = self.drawn.get(kind, 0) + size
@@ -58,11 +66,36 @@ class GuardedConnection(ZMQChannelsWebsocketConnection):  # type: ignore[misc] #
         self._requests: OrderedDict[str, Request] = OrderedDict()
         # What belongs to no request of this browser is answered once for the connection.
         self._unasked = Request({})
+        self._watches: dict[str, CutWatch] = {}
 
     @property
     def budget(self) -> Budget:
         budget: Budget = self.websocket_handler.settings["tidegate_budget"]
         return budget
+
+    def create_stream(self) -> None:
+        super().create_stream()
+        for channel, stream in self.channels.items():
+            self._watches[channel] = CutWatch(stream, partial(self._connect_again, channel))
+
+    def _connect_again(self, channel: str) -> None:
+        """ZeroMQ cut a stream off, most likely for an oversized frame: keep what came before, and listen again."""
+        self._watches.pop(channel).close()
+        self.channels[channel].flush()
+        self.channels[channel].close()
+        stream = getattr(self.kernel_manager, f"connect_{channel}")(identity=self.session.bsession)
+        stream.channel = channel
+        stream.on_recv_stream(self.handle_outgoing_message)
+        self.channels[channel] = stream
+        self._watches[channel] = CutWatch(stream, partial(self._connect_again, channel))
+        for request in list(self._requests.values()):
+            if not request.idle and request.header["msg_type"] == "execute_request":
+                self._instead(LOST, notice(LOST), request)
+
+    def disconnect(self) -> None:
+        while self._watches:
+            self._watches.popitem()[1].close()
+        super().disconnect()
 
     def _finish_kernel_info(self, info: object) -> None:  # noqa: ARG002 - Jupyter's signature
         """What a kernel says of its protocol decides nothing here."""
@@ -98,6 +131,9 @@ class GuardedConnection(ZMQChannelsWebsocketConnection):  # type: ignore[misc] #
 
     def _deliver(self, channel: str, message: Rebuilt, request: Request) -> None:
         text = self._serialise(channel, message, request)
+        request.idle |= message.content.get("execution_state") == "idle"
+        if message.msg_type == "execute_reply":
+            IOLoop.current().call_later(SETTLE_SECONDS, self._settle, "iopub", request)
         if message.essential:
             self._send_essential(message, text, request)
         elif not request.within_cap(message.kind, len(text)):
@@ -117,6 +153,12 @@ class GuardedConnection(ZMQChannelsWebsocketConnection):  # type: ignore[misc] #
                 return
             self.budget.draw(message.kind, len(text), essential=True)
         self._write(text)
+
+    def _settle(self, channel: str, request: Request) -> None:
+        """A cell whose idle state was lost with an oversized frame is ended for the page, and told so."""
+        if not request.idle and self.websocket_handler.ws_connection is not None:
+            self._instead(LOST, notice(LOST), request)
+            self._deliver(channel, Rebuilt("status", Kind.STATUS, {"execution_state": "idle"}, essential=True), request)
 
     def _refuse(self, channel: str, refusal: Refusal, message: Rebuilt, request: Request) -> None:
         self._instead(refusal.sentence, message, request)
