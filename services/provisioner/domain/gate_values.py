@@ -12,7 +12,8 @@ from provisioner.domain.gate_list import NUMBER_VRS, RuleKind, TagRule
 # Six digits before the point: room for every measure of an image, none for a health number or a date.
 DECIMAL: Final = re.compile(r"[+-]?[0-9]{0,6}(\.[0-9]{0,10})?([eE][+-]?[0-9]{1,2})?")
 INTEGER: Final = re.compile(r"[+-]?[0-9]{1,6}")
-UUID_UID: Final = re.compile(r"2\.25\.(0|[1-9][0-9]{0,38})")
+# A UID drawn at random has some 38 digits; a short one could be a health number with a prefix.
+UUID_UID: Final = re.compile(r"2\.25\.[1-9][0-9]{29,38}")
 DAY: Final = re.compile(r"[0-9]{8}")
 TIME: Final = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9]([0-5][0-9](\.[0-9]{1,6})?)?)?")
 AGE: Final = re.compile(r"0[0-8][0-9][YMWD]|090Y|[0-9]{3}[MWD]")

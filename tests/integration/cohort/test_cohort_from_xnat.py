@@ -23,7 +23,7 @@ def served(dataset: Dataset, server: SampleXnat, gate: GateRules | None = None) 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[SampleXnat]:
-    with SampleXnat(collect.mammograms(), [xnat_kit.ACCOUNT]) as running:
+    with SampleXnat(collect.mammograms(), xnat_kit.ACCOUNT) as running:
         yield running
 
 

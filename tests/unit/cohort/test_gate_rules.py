@@ -38,6 +38,7 @@ def rules(**rule: Any) -> GateRules:
         ({"PatientAge": "091Y"}, "TEXT_PATTERN"),
         ({"PatientBirthDate": "19500101"}, "VALUE_NOT_EMPTY"),
         ({"StudyInstanceUID": "1.2.826.0.1.9434765919"}, "UID_ROOT"),
+        ({"StudyInstanceUID": "2.25.9434765919"}, "UID_ROOT"),
         ({"SeriesNumber": "1234567"}, "NUMBER_FORM"),
         ({"KVP": "9434765919"}, "NUMBER_FORM"),
         ({"KVP": ["1", "2"]}, "VALUE_COUNT"),
@@ -54,7 +55,9 @@ def test_a_mammogram_with_one_thing_wrong_is_refused_for_that(
 
 
 def test_a_meta_uid_that_names_another_file_is_refused(tmp_path: Path) -> None:
-    content = as_bytes(clean_mammogram()).replace(b"2.25.1001", b"2.25.1009", 1)
+    content = as_bytes(clean_mammogram()).replace(
+        b"2.25.30000000000000000000000000000000001001", b"2.25.30000000000000000000000000000000001009", 1
+    )
     assert codes(verdict_on(content, tmp_path)) == ["SOP_UID_MISMATCH"]
 
 
