@@ -46,6 +46,13 @@ def shared(tree: Tree, into: str, label: str) -> Tree:
     return Tree((*tree.projects, StoredProject(into, into)), subjects, experiments)
 
 
+def code_for(tree: Tree) -> str:
+    """The code with which a plan of this archive is refused."""
+    with served(tree) as server, pytest.raises(TidegateError) as refused:
+        plan_of(server)
+    return refused.value.code
+
+
 def test_a_shared_experiment_keeps_its_owner_and_takes_the_local_label() -> None:
     """The trap: the listing and the client's own object both say the project it was reached through."""
     with served(shared(tree_of(some_files(2)), "GUEST", "their-name")) as server:
@@ -126,24 +133,16 @@ def test_a_label_that_leads_elsewhere_stops_the_plan(label: str, what: str) -> N
         subjects = tuple(replace(s, label=label) for s in subjects)
     else:
         experiments = tuple(replace(e, label=label) for e in experiments)
-    with served(replace(tree, subjects=subjects, experiments=experiments)) as server:
-        with pytest.raises(TidegateError) as refused:
-            plan_of(server)
-    assert refused.value.code == "NAME_UNSAFE"
+    assert code_for(replace(tree, subjects=subjects, experiments=experiments)) == "NAME_UNSAFE"
 
 
 @pytest.mark.parametrize("names", [("a.dcm", "A.dcm"), ("ß.dcm", "SS.dcm")])
 def test_names_that_differ_in_case_alone_stop_the_plan(names: tuple[str, ...]) -> None:
-    with served(archive(resource(*names))) as server, pytest.raises(TidegateError) as refused:
-        plan_of(server)
-    assert refused.value.code == "NAME_TWICE"
+    assert code_for(archive(resource(*names))) == "NAME_TWICE"
 
 
 def test_the_same_name_in_two_resources_of_a_scan_stops_the_plan() -> None:
-    with served(archive(resource("a.dcm"), resource("a.dcm", label="secondary", key="8"))) as server:
-        with pytest.raises(TidegateError) as refused:
-            plan_of(server)
-    assert refused.value.code == "NAME_TWICE"
+    assert code_for(archive(resource("a.dcm"), resource("a.dcm", label="secondary", key="8"))) == "NAME_TWICE"
 
 
 def test_a_project_that_does_not_exist_is_refused_by_name() -> None:

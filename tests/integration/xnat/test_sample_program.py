@@ -60,7 +60,7 @@ WRONG = [
     (["--user", USER, "--password-file", "{password}", "--colour", "red"], "wrong_usage", 2),
     (["--user", USER, "--password-file", "/nowhere/at/all"], "password_file_unreadable", 2),
     (["--user", USER, "--password-file", "{empty}"], "password_file_empty", 2),
-    (["--user", USER, "--password-file", "{password}", "--address", "0.0.0.0"], "sample_not_loopback", 2),
+    (["--user", USER, "--password-file", "{password}", "--address", "192.0.2.1"], "sample_not_loopback", 2),
     (["--user", USER, "--password-file", "{password}", "--address", "example"], "sample_not_loopback", 2),
     (["--user", USER, "--password-file", "{password}", "--data", "/nowhere"], "data_folder_empty", 2),
 ]

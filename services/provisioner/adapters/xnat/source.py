@@ -7,12 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import httpx2
-
 from provisioner.adapters.xnat.backoff import Backoff
 from provisioner.adapters.xnat.listing import CONNECT_SECONDS, READ_SECONDS, Credentials, XnatConnection
 from provisioner.adapters.xnat.pull import Meter, Pull
-from provisioner.adapters.xnat.transfer import Transfer
+from provisioner.adapters.xnat.transfer import Transfer, client_for
 from provisioner.adapters.xnat.walk import make_plan
 from provisioner.domain.plan import Plan
 from provisioner.domain.transfer import PullProgress, PullResult
@@ -52,9 +50,8 @@ class XnatSource:
         """As the port says."""
         run = Pull(plan, folder, vault, now, self.workers, self.clock, step=self.step)
         meter = Meter()
-        connect, read = self.timeout
-        limits = httpx2.Timeout(read, connect=connect)
-        with self._connect(plan.server) as connection, httpx2.Client(timeout=limits, follow_redirects=False) as client:
+        client = client_for(plan.server, self.workers, self.timeout)
+        with self._connect(plan.server) as connection, client:
             transfer = Transfer(plan.server, connection, client, self.backoff, meter.moved)
             return run.run(transfer.fetch, meter, progress)
 
