@@ -16,7 +16,7 @@ NSSWITCH = "passwd: files\ngroup: files\nhosts: files\n"
 MADE_FILES = (("/etc/passwd", PASSWD), ("/etc/group", GROUP), ("/etc/hosts", HOSTS), ("/etc/nsswitch.conf", NSSWITCH))
 
 # Files of the host that programs need and that say nothing about its people.
-HOST_FILES = ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives")
+HOST_FILES = ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives", "/etc/fonts")
 
 # On most systems these are links into /usr, on older ones folders of their own.
 ROOT_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")

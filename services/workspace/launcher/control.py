@@ -69,6 +69,8 @@ class Control:
         signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         signal.signal(signal.SIGTERM, self._end)
+        # Python would end on it, and kernels may send it to process 1.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         self.selector.register(wake, selectors.EVENT_READ)
         self.selector.register(self.listener, selectors.EVENT_READ)
         while not self.ending:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sandbox_kit import REPOSITORY, Place, place, sandbox, until
 from tidegate.model import TidegateError
-from tidegate.sandbox import Running, SandboxSpec, alive, cgroups, processes, start, stop
+from tidegate.sandbox import Running, SandboxSpec, alive, cgroups, describe, processes, start, stop
 
 SLEEPER = "import time\nwhile True: time.sleep(1)"
 POLITE = """
@@ -120,7 +120,8 @@ def test_it_outlives_its_starter_and_is_found_again(where: Place) -> None:
 def test_one_left_unrecorded_is_ended_by_the_next_start(where: Place) -> None:
     """A starter killed before it could write its record down leaves a sandbox that only its groups still name."""
     if not cgroups.find().holds:
-        return  # without groups nothing names it; `doctor` says that none are held
+        assert describe()["cgroups"] == "none"
+        return  # then nothing names it
     forgotten = start(sleeper(where), log=where.log)
     with sandbox(sleeper(where), where.log) as running:
         assert alive(running)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from sandbox_kit import LIMITS, MIB, Place, place, sandbox, until
-from tidegate.sandbox import Finished, alive, cgroups, run
+from tidegate.sandbox import Finished, alive, cgroups, describe, run
 from tidegate.sandbox.rlimits import limited
 
 MEMORY_BOMB = f"""
@@ -66,7 +66,8 @@ def test_memory_within_the_limit_is_had(where: Place) -> None:
 def test_files_in_tmp_count_as_memory(where: Place) -> None:
     """Else the folders in memory would be a way round the limit."""
     if "memory" not in cgroups.find().holds:
-        return  # then they are bounded by their size alone
+        assert describe()["limit memory"].startswith("for each process")
+        return
     code = f"f = open('/tmp/big', 'wb')\nfor _ in range(256): f.write(bytes({MIB})); f.flush()"
     assert finish(where, code, memory_bytes=64 * MIB, tmp_bytes=512 * MIB).reason == "memory"
 
@@ -80,7 +81,8 @@ def test_a_process_bomb_stops_at_the_limit(where: Place) -> None:
 def test_processor_time_is_bounded(where: Place) -> None:
     """Four processes spin for 1.5 s of wall time; half a processor gives them 0.75 s together, and some start-up."""
     if "cpu" not in cgroups.find().holds:
-        return  # `doctor` says that it is not held
+        assert describe()["limit cpu"].startswith("not held")
+        return
     used = [float(line) for line in finish(where, SPIN, cpus=0.5).stdout.split()]
     assert sum(used) < 1.3
 

@@ -48,7 +48,7 @@ def test_it_sees_only_what_it_is_shown(where: Place) -> None:
     root, home, etc = json.loads(finish(where, code).stdout)
     assert {"root", "srv", "var", "work", "mnt", "sys"}.isdisjoint(root)
     assert home == ["researcher"]
-    assert set(etc) <= {"alternatives", "group", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd"}
+    assert set(etc) <= {"alternatives", "fonts", "group", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd"}
 
 
 def test_its_environment_is_the_one_given_and_nothing_of_ours(where: Place, monkeypatch: pytest.MonkeyPatch) -> None:
