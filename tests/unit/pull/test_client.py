@@ -2,6 +2,7 @@
 
 import pytest
 import urllib3
+
 from provisioner.adapters.xnat.transfer import client_for
 
 
