@@ -13,6 +13,8 @@ from typing import Any
 
 import pydicom
 from pydicom.data import get_testdata_file
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 
 from egress_review.checks.finding import Finding
 from egress_review.checks.identifiers import Pack
@@ -73,20 +75,13 @@ def dicom_file(name: str = "CT_small.dcm") -> bytes:
 
 
 def data_set(*, implicit: bool = False, little: bool = True) -> bytes:
-    """A data set alone: no preamble, no mark, no file meta."""
+    """The head of a data set alone: no preamble, no mark, no file meta."""
     read = pydicom.dcmread(io.BytesIO(dicom_file()))
-    out = io.BytesIO()
-    if not little:
-        for element in read:
-            if element.VR in {"OW", "OB"}:
-                del read[element.tag]
-        read = pydicom.Dataset({tag: read[tag] for tag in list(read.keys())[:12]})
-    pydicom.dcmwrite(out, read, implicit_vr=implicit, little_endian=little, enforce_file_format=False)
-    whole = out.getvalue()
-    if whole[128:132] != b"DICM":
-        return whole
-    start = whole.find(struct.pack("<HH" if little else ">HH", 8, 5), 132)
-    return whole[start:]
+    out = DicomBytesIO()
+    out.is_little_endian, out.is_implicit_VR = little, implicit
+    wanted = [element.tag for element in read if element.VR not in {"OW", "OB", "SQ", "US or SS"}][:20]
+    write_dataset(out, pydicom.Dataset({tag: read[tag] for tag in wanted}))
+    return out.getvalue()
 
 
 def png(*, extra: tuple[tuple[bytes, bytes], ...] = (), trailing: bytes = b"", size: tuple[int, int] = (8, 8)) -> bytes:

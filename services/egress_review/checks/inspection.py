@@ -1,5 +1,6 @@
 """Takes one file apart, and its members in turn, and puts every leaf before every detector. Pure: bytes in."""
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,6 +13,7 @@ from egress_review.checks.limits import ScanLimits
 from egress_review.checks.parsers import boxes, jpeg, jsons, png, texts
 from egress_review.checks.parts import Budget, Member, NotThisType, Parsed, Text
 
+CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]+")
 ENDINGS: Final = {"jpg": "jpeg"}
 CHECKS: Final = ("type", "size", "unparsed", "dicom", "encoded", "cohort identifiers", "cohort files")
 
@@ -67,6 +69,8 @@ def _look(inspection: Inspection, member: Member, depth: int) -> str:
     inspection.tell(*parsed.findings)
     for text in (Text(f"{member.location} (name)", member.name, whole=True), *parsed.texts):
         _search_text(inspection, text, depth)
+    for text in (*parsed.texts, *parsed.columns):
+        _search_torn(inspection, text)
     for blob in parsed.blobs:
         _search_bytes(inspection, blob)
     for inner in parsed.members:
@@ -131,7 +135,7 @@ def _search_bytes(inspection: Inspection, member: Member) -> None:
 
 def _search_raw_text(inspection: Inspection, member: Member) -> None:
     """Nobody could parse it; what can be read in it is searched all the same."""
-    text = Text(member.location, member.data.decode("utf-8", "replace"))
+    text = Text(member.location, CONTROLS.sub("\n", member.data.decode("utf-8", "replace")))
     inspection.tell(*identifiers.findings(text, inspection.pack))
 
 
@@ -141,6 +145,9 @@ def _search_text(inspection: Inspection, text: Text, depth: int) -> None:
         place = f"{text.location} > character {offset}"
         inspection.tell(found("HIDE.ENCODED", place))
         _search_payload(inspection, Member(place, "payload", payload), depth)
+
+
+def _search_torn(inspection: Inspection, text: Text) -> None:
     for payload in encoded.torn(text.text):
         _search_bytes(inspection, Member(f"{text.location} > encoded over several lines", "payload", payload))
 

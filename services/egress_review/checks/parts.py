@@ -31,6 +31,7 @@ class Member:
 class Parsed:
     kind: str
     texts: list[Text] = field(default_factory=list)
+    columns: list[Text] = field(default_factory=list)
     blobs: list[Member] = field(default_factory=list)
     members: list[Member] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

@@ -29,6 +29,8 @@ def parse_table(kind: str, data: bytes, location: str) -> Parsed:
     for number, row in enumerate(rows, 1):
         cells = (cell for cell in row if " " in cell or "," in cell or "^" in cell)
         parsed.texts += [Text(f"{location} > row {number}", cell, whole=True) for cell in cells]
+    columns = zip(*rows, strict=True)
+    parsed.columns = [Text(f"{location} > column {n}", "\n".join(cells)) for n, cells in enumerate(columns, 1)]
     return parsed
 
 
@@ -37,11 +39,18 @@ def count_rows(data: bytes) -> int:
 
 
 def _rectangle(text: str, delimiters: str) -> list[list[str]]:
+    """Rows by the first delimiter that gives several columns; else one column, if the first finds nothing to split."""
+    single: list[list[str]] = []
     for delimiter in delimiters:
         try:
             rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter, strict=True) if row]
         except csv.Error:
             continue
-        if rows and len({len(row) for row in rows}) == 1 and (len(rows[0]) > 1 or delimiter == delimiters[-1]):
+        widths = {len(row) for row in rows}
+        if len(widths) == 1 and widths != {1}:
             return rows
-    raise NotThisType
+        if widths == {1} and delimiter == delimiters[0]:
+            single = rows
+    if not single:
+        raise NotThisType
+    return single
