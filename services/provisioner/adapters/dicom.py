@@ -14,8 +14,8 @@ from typing import Final
 
 import pydicom
 
-from provisioner.adapters.dicom_bytes import Found, Syntax, read_dataset
-from provisioner.adapters.dicom_pixels import is_clean_rle
+from provisioner.adapters.dicom_bytes import Found, FoundPixels, Syntax, read_dataset
+from provisioner.adapters.dicom_pixels import WORD_BITS, has_empty_spare_bits, is_clean_rle
 from provisioner.domain.elements import Element, GateCode, Pixels, UnreadableError, Walk
 
 PREAMBLE: Final = 128
@@ -62,14 +62,22 @@ def _walk(path: Path, data: memoryview) -> Walk:
 def _pixels(data: memoryview, body: Found, transfer_syntax: str) -> Pixels | None:
     found = body.pixels
     if found is None or found.fragments is None:
-        encapsulated = transfer_syntax == RLE
-        return None if found is None else Pixels(encapsulated, found.length, clean=not encapsulated)
+        return None if found is None else _native(data, body, found, transfer_syntax)
     frame_bytes = _number(body, "(0028,0010)") * _number(body, "(0028,0011)")
     planes = _number(body, "(0028,0002)") * (_number(body, "(0028,0100)") // 8)
     clean = transfer_syntax == RLE and all(
         is_clean_rle(data[start:end], planes, frame_bytes) for start, end in found.fragments
     )
     return Pixels(True, found.length, len(found.fragments), found.offsets, clean)
+
+
+def _native(data: memoryview, body: Found, found: FoundPixels, transfer_syntax: str) -> Pixels:
+    if transfer_syntax == RLE:
+        return Pixels(True, found.length, clean=False)
+    unsigned_words = (_number(body, "(0028,0100)"), _number(body, "(0028,0103)")) == (WORD_BITS, 0)
+    pixels = data[found.start : found.start + found.length]
+    clean = not unsigned_words or has_empty_spare_bits(pixels, _number(body, "(0028,0101)"))
+    return Pixels(False, found.length, clean=clean)
 
 
 def _number(body: Found, tag: str) -> int:

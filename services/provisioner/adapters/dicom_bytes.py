@@ -48,6 +48,7 @@ class FoundPixels:
     length: int
     fragments: list[tuple[int, int]] | None = None
     offsets: int = 0
+    start: int = 0
 
 
 @dataclass(slots=True)
@@ -151,7 +152,7 @@ class _Walker:
         if head.length == UNDEFINED:
             return self.fragments(head, end, path, depth, creators)
         if head.tag == PIXEL_DATA and depth == 0:
-            self.found.pixels = FoundPixels(head.length)
+            self.found.pixels = FoundPixels(head.length, start=head.start)
         values = self.values(head)
         if head.tag == CHARACTER_SET and depth == 0:
             self.syntax = replace(self.syntax, encoding=CHARACTER_SETS.get(str((values or ("",))[0]), "ascii"))

@@ -151,6 +151,15 @@ def test_nothing_may_hide_between_run_lengths(frame: bytes, *, clean: bool) -> N
     assert is_clean_rle(memoryview(frame), planes=1, plane_bytes=8) is clean
 
 
+def test_a_picture_in_the_bits_above_those_stored_is_refused(tmp_path: Path) -> None:
+    """Twelve bits are stored; a viewer masks the other four, where an overlay or a text would lie."""
+    for word, expected in ((0x0FFF, []), (0x1000, ["PIXEL_PADDING"])):
+        pixels = struct.pack("<64H", *[word] * 64)
+        dicom = clean_mammogram(PixelData=pixels)
+        dicom["PixelData"].VR = "OW"
+        assert codes(verdict_on(as_bytes(dicom), tmp_path)) == expected
+
+
 def test_a_second_fragment_behind_a_single_frame_is_refused(tmp_path: Path) -> None:
     dicom = clean_mammogram()
     dicom.file_meta.TransferSyntaxUID = RLELossless
