@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cohort_kit import NOW, clean_mammogram, planted
 
+from cohort_kit import NOW, clean_mammogram, planted
 from provisioner.adapters.dicom import DicomReader
 from provisioner.domain.elements import Walk
 from provisioner.domain.gate import judge
