@@ -32,6 +32,7 @@ class Reconciler:
     closing: Closing
     clock: Callable[[], datetime]
     locks: Locks = field(default_factory=Locks)
+    cutting: Locks = field(default_factory=Locks)
 
     def reconcile(self, key: str, now: datetime) -> ProjectStatus | None:
         """Cut what is over, then close or open. None where there is no such project."""
@@ -72,7 +73,9 @@ class Reconciler:
         return self.opening.build(case)
 
     def _cut(self, case: Case) -> None:
-        cut(case, self.servers, self.opening.jitter())
+        # Two threads may come to cut at once; the second waits and finds it done.
+        with self.cutting.of(case.name):
+            cut(case, self.servers, self.opening.jitter())
 
     def _case(self, key: str, now: datetime) -> Case | None:
         facts = observe(self.store, key)

@@ -78,7 +78,7 @@ class EmbeddedServers:
 
 def _recorded(path: Path) -> Iterator[Running]:
     """The sandboxes a record names. One being written, or none, names nothing."""
-    with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError):
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         record = json.loads(path.read_text(encoding="utf-8"))
         for part in SANDBOXES:
             if record.get(part) is not None:
