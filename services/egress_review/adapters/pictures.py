@@ -24,23 +24,32 @@ class Redrawn:
     picture: bytes
 
 
-def redraw(original: bytes) -> Redrawn | None:
+@dataclass(frozen=True)
+class SandboxUser:
+    """The host's numbers for a sandbox where the caller is root; None where it is a plain user."""
+
+    uid: int | None
+    gid: int | None
+
+
+def redraw(original: bytes, user: SandboxUser) -> Redrawn | None:
     """None where the picture cannot be drawn within the limits."""
-    finished = run(_spec(), stdin=original, timeout=SECONDS, max_output=MOST_OUTPUT)
+    finished = run(_spec(user), stdin=original, timeout=SECONDS, max_output=MOST_OUTPUT)
     if finished.returncode != 0 or finished.reason != "done":
         return None
     return _read(finished.stdout)
 
 
-def _spec() -> SandboxSpec:
+def _spec(user: SandboxUser) -> SandboxSpec:
     return SandboxSpec(
         name="egress-picture",
         argv=(str(ENVIRONMENT / "bin" / "python"), "-I", INSIDE),
         binds=(Bind(SCRIPT, INSIDE), *python_binds(ENVIRONMENT, str(ENVIRONMENT))),
         env={"PYTHONDONTWRITEBYTECODE": "1"},
         limits=LIMITS,
-        uid=65534,
-        gid=65534,
+        uid=user.uid,
+        gid=user.gid,
+        pid_1=False,
     )
 
 

@@ -1,5 +1,6 @@
-"""`ports.Views`: what the checkers see of a file, decoded from the copy that is to leave. Reads text and tables itself
-with the standard library; pictures were drawn in the sandbox when the file was scanned.
+"""`ports.Views`: what the checkers see of a file, decoded from the copy that is to leave.
+
+Reads text and tables itself with the standard library; pictures were drawn in the sandbox when the file was scanned.
 """
 
 import csv

@@ -11,9 +11,9 @@ import uvicorn
 from django.core.asgi import get_asgi_application
 
 from egress_review.bootstrap.environment import Environment, read_environment
-from egress_review.bootstrap.framework import migrate, start_django, start_logging
-from egress_review.bootstrap.wiring import build_ports
+from egress_review.bootstrap.framework import migrate, set_desk, start_django, start_logging
 from egress_review.bootstrap.worker import Worker
+from egress_review.ports import Ports
 from egress_review.web.desk import Desk
 from egress_review.web.upload import UploadGate
 from tidegate.model import ExitCode, TidegateError, utc_now
@@ -29,22 +29,24 @@ def main(arguments: Sequence[str]) -> int:
     start_logging()
     try:
         environment = read_environment(os.environ)
-        start(environment)
-        command(environment)
+        command(environment, start(environment))
     except TidegateError as error:
         return _say(str(error), error.exit_code)
     return ExitCode.DONE
 
 
-def start(environment: Environment) -> Desk:
-    """Everything in place: ports, Django, the database as it should be."""
-    desk = Desk(ports=build_ports(environment), clock=utc_now, public_url=environment.public_url)
-    start_django(environment, desk)
+def start(environment: Environment) -> Ports:
+    """Everything in place: Django, the database as it should be, the ports."""
+    start_django(environment)
     migrate()
-    return desk
+    from egress_review.bootstrap.wiring import build_ports  # noqa: PLC0415 - models need Django set up
+
+    ports = build_ports(environment)
+    set_desk(Desk(ports=ports, clock=utc_now, public_url=environment.public_url))
+    return ports
 
 
-def serve(environment: Environment) -> None:
+def serve(environment: Environment, _ports: Ports) -> None:
     """Pages and intake on loopback; the proxy stands in front."""
     uvicorn.run(
         UploadGate(get_asgi_application()),
@@ -59,20 +61,23 @@ def serve(environment: Environment) -> None:
     )
 
 
-def work(environment: Environment) -> None:
+def work(environment: Environment, ports: Ports) -> None:
     """Scan and release until told to stop."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
-    ports = build_ports(environment)
     Worker(ports, environment.lease, utc_now).run(stopping)
 
 
-def _nothing_more(_environment: Environment) -> None:
+def _nothing_more(_environment: Environment, _ports: Ports) -> None:
     """`migrate`: `start` has done it."""
 
 
-COMMANDS: Final[dict[str, Callable[[Environment], None]]] = {"serve": serve, "work": work, "migrate": _nothing_more}
+COMMANDS: Final[dict[str, Callable[[Environment, Ports], None]]] = {
+    "serve": serve,
+    "work": work,
+    "migrate": _nothing_more,
+}
 
 
 def _say(line: str, code: ExitCode) -> int:

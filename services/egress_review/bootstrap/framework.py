@@ -17,10 +17,15 @@ FORM_BYTES: Final = 256 * 1024
 ON_CONNECT: Final = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
 
 
-def start_django(environment: Environment, desk: Desk) -> None:
-    """Configure Django for this process; once."""
-    settings.configure(**settings_of(environment, desk))
+def start_django(environment: Environment) -> None:
+    """Configure Django for this process; once, and before any module with models is imported."""
+    settings.configure(**settings_of(environment))
     django.setup()
+
+
+def set_desk(desk: Desk) -> None:
+    """Hand the views what they work with."""
+    settings.EGRESS_DESK = desk
 
 
 def migrate() -> None:
@@ -29,7 +34,7 @@ def migrate() -> None:
     connections.close_all()
 
 
-def settings_of(environment: Environment, desk: Desk) -> dict[str, Any]:
+def settings_of(environment: Environment) -> dict[str, Any]:
     return {
         "DEBUG": False,
         "SECRET_KEY": environment.secret_key(),
@@ -75,7 +80,6 @@ def settings_of(environment: Environment, desk: Desk) -> dict[str, Any]:
         "TIDEGATE_SESSION_COOKIE": "tg_review",
         "TIDEGATE_LOGIN": environment.login,
         "TIDEGATE_HUB_URL": environment.hub_public_url,
-        "EGRESS_DESK": desk,
     }
 
 

@@ -54,6 +54,7 @@ def beside(request: HttpRequest, request_id: str, which: str) -> HttpResponseBas
 
 async def in_a_thread(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Hands on one chunk at a time, so that a large file is never held whole."""
+
     def following() -> bytes:
         return next(chunks, b"")
 

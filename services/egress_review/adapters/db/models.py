@@ -1,6 +1,6 @@
 """The tables. Uniqueness that the rules promise (one review per request, turn and person) is held here as well."""
 
-from datetime import datetime
+from datetime import datetime  # noqa: TC003 - Django reads the annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
@@ -44,7 +44,9 @@ class RequestRow(models.Model):
 
 
 class FileRow(models.Model):
-    request: "Of[RequestRow, RequestRow]" = models.ForeignKey(RequestRow, on_delete=models.CASCADE, related_name="files")
+    request: "Of[RequestRow, RequestRow]" = models.ForeignKey(
+        RequestRow, on_delete=models.CASCADE, related_name="files"
+    )
     name: "Chars" = models.CharField(max_length=255)
     sha256: "Chars" = models.CharField(max_length=64, db_index=True)
     sanitised: "Chars" = models.CharField(max_length=64, blank=True, db_index=True)
@@ -58,7 +60,9 @@ class FileRow(models.Model):
 
 
 class ReviewRow(models.Model):
-    request: "Of[RequestRow, RequestRow]" = models.ForeignKey(RequestRow, on_delete=models.CASCADE, related_name="reviews")
+    request: "Of[RequestRow, RequestRow]" = models.ForeignKey(
+        RequestRow, on_delete=models.CASCADE, related_name="reviews"
+    )
     turn: "Whole" = models.PositiveIntegerField()
     issuer: "Chars" = models.CharField(max_length=200)
     subject: "Chars" = models.CharField(max_length=80)
@@ -91,7 +95,9 @@ class VoteRow(models.Model):
 
 
 class CommentRow(models.Model):
-    request: "Of[RequestRow, RequestRow]" = models.ForeignKey(RequestRow, on_delete=models.CASCADE, related_name="comments")
+    request: "Of[RequestRow, RequestRow]" = models.ForeignKey(
+        RequestRow, on_delete=models.CASCADE, related_name="comments"
+    )
     issuer: "Chars" = models.CharField(max_length=200)
     subject: "Chars" = models.CharField(max_length=80)
     turn: "Whole" = models.PositiveIntegerField()
@@ -105,7 +111,9 @@ class CommentRow(models.Model):
 
 
 class DownloadRow(models.Model):
-    request: "Of[RequestRow, RequestRow]" = models.ForeignKey(RequestRow, on_delete=models.CASCADE, related_name="downloads")
+    request: "Of[RequestRow, RequestRow]" = models.ForeignKey(
+        RequestRow, on_delete=models.CASCADE, related_name="downloads"
+    )
     issuer: "Chars" = models.CharField(max_length=200)
     subject: "Chars" = models.CharField(max_length=80)
     file: "Chars" = models.CharField(max_length=255)

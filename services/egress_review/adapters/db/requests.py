@@ -121,9 +121,7 @@ class DjangoRequests:
 
     def add_drawn(self, project: str, person: PersonRef, count: int, record: Record, now: datetime) -> int:
         with transaction.atomic():
-            row, _made = DrawnRow.objects.get_or_create(
-                project=project, issuer=person.issuer, subject=person.subject
-            )
+            row, _made = DrawnRow.objects.get_or_create(project=project, issuer=person.issuer, subject=person.subject)
             DrawnRow.objects.filter(pk=row.pk).update(total=F("total") + count)
             _append((record,), now)
         return self.drawn(project, person)
