@@ -43,7 +43,6 @@ class Page:
     def __init__(self, response: httpx2.Response) -> None:
         self.url = str(response.url)
         self.status = response.status_code
-        self.content = response.content
         self._tree = lxml.html.fromstring(response.text or "<html/>", base_url=self.url)
 
     @property
@@ -67,10 +66,34 @@ class Page:
             urljoin(self.url, form.action or self.url).split("?")[0].endswith(ending) for form in self._tree.forms
         )
 
+    def field_names(self, ending: str) -> list[str]:
+        """Names of a form's fields, radio buttons once."""
+        return list(dict.fromkeys(str(name) for name in self.form(ending).fields))
+
+    def value(self, label: str) -> str:
+        """What a summary list says beside this label."""
+        for term in self._tree.iter("dt"):
+            if _words(term) == label and (beside := term.getnext()) is not None:
+                return _words(beside)
+        raise TidegateError("label_missing", f"{self.url} says nothing about {label!r}: {self.text[:300]}")
+
+    def codes(self) -> list[str]:
+        """What stands in code type, in order."""
+        return [_words(element) for element in self._tree.iter("code")]
+
+    def after(self, css_class: str, tag: str) -> list[str]:
+        """The words of each element of this tag that follows, in the same parent, an element of this class."""
+        marks = self._tree.find_class(css_class)
+        return [_words(found) for mark in marks for found in mark.itersiblings(tag)][:50]
+
     def links(self, part: str) -> list[str]:
         """Addresses of the links that contain this, in order, each once."""
         found = (urljoin(self.url, href) for _, _, href, _ in self._tree.iterlinks() if part in href)
         return list(dict.fromkeys(found))
+
+
+def _words(element: lxml.html.HtmlElement) -> str:
+    return " ".join(element.text_content().split())
 
 
 class Person:
@@ -82,6 +105,13 @@ class Person:
 
     def open(self, url: str) -> Page:
         return self._page(self.http.get(url))
+
+    def fetch(self, url: str) -> bytes:
+        """The bytes of a download."""
+        response = self.http.get(url)
+        if response.status_code >= ERROR:
+            raise TidegateError("download_refused", f"{url} answered {response.status_code}: {response.text[:300]}")
+        return response.content
 
     def send(self, page: Page, ending: str, values: Mapping[str, str] | None = None) -> Page:
         """Fill in a form of the page and send it as a browser would. A button pressed is one of the values."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from egress_review.domain.status import Status
 from tidegate.demo import cells
 from tidegate.demo.browser import Page, Person
 from tidegate.demo.notebook import Notebook
@@ -24,6 +25,7 @@ from tidegate.store import SqliteStore
 PROJECT: Final = "breast-density"
 DEPLOY_SECONDS: Final = 300
 SPAWN_SECONDS: Final = 90
+UNDER_REVIEW: Final = (Status.SUBMITTED, Status.PARTIALLY_REVIEWED, Status.REVIEWED, Status.APPROVED, Status.RELEASING)
 
 
 @dataclass
@@ -37,6 +39,8 @@ class Walk:
     report: Report
     _people: dict[str, Person] = field(default_factory=dict)
     _notebook: Notebook | None = None
+    _request: str = ""
+    _frozen: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         """All steps in order; the first that does not hold ends the walk.
@@ -142,21 +146,29 @@ class Walk:
         self._cell(cells.WRITE)
 
     def _try_dicom(self) -> None:
-        self._cell(cells.COPY_IMAGE)
-        review = self._desk()
-        self._ask_for("results.csv")
-        request = review.submitted_by(self._person("rosa"))
-        codes = review.wait_for_blocks(self._person("rosa"), request)
-        self.report.note(f"blocked: {', '.join(codes)}")
-        if not any(code.startswith("DICOM") for code in codes):
+        review, rosa = self._desk(), self._person("rosa")
+        if self._open_request() is None:
+            self._cell(cells.COPY_IMAGE)
+            self._ask_for("results.csv")
+        request = review.confirm(rosa, cells.CONTEXT)
+        review.wait_until(rosa, request, Status.RETURNED)
+        codes = review.findings(rosa, request)
+        self.report.note(f"sent back to Rosa, blocked by {', '.join(codes)}")
+        if not any("DICOM" in code for code in codes):
             raise TidegateError("dicom_not_found", f"The DICOM file was not recognised: {codes}")
-        review.withdraw(self._person("rosa"), request)
+        review.withdraw(rosa, request)
 
     def _ask(self) -> None:
-        review = self._desk()
-        self._ask_for("table.csv", "figure.png")
-        self._request = review.submitted_by(self._person("rosa"))
-        review.wait_until(self._person("rosa"), self._request, "submitted")
+        review, rosa = self._desk(), self._person("rosa")
+        if self._open_request() is None:
+            self._ask_for("table.csv", "figure.png")
+        self._request = review.confirm(rosa, cells.CONTEXT)
+        review.wait_until(rosa, self._request, *UNDER_REVIEW)
+        self._frozen = sorted(review.hashes(rosa, self._request))
+
+    def _open_request(self) -> str | None:
+        """A request that an earlier walk left open."""
+        return next(iter(self._desk().open_requests(self._person("rosa"))), None)
 
     def _review(self) -> None:
         review = self._desk()
@@ -170,6 +182,9 @@ class Walk:
         files = self._desk().download(self._person("rosa"), self._request)
         for name, content in sorted(files.items()):
             self.report.note(f"{name}: {len(content)} bytes, SHA-256 {hashlib.sha256(content).hexdigest()[:12]}")
+        table = hashlib.sha256(files["table.csv"]).hexdigest()
+        if table not in self._frozen:
+            raise TidegateError("other_bytes", f"table.csv came out as {table[:12]}, which nobody reviewed.")
 
     def _verify(self) -> None:
         self._tidegate("ledger", "verify")
