@@ -112,6 +112,7 @@ def the_project(store: SqliteStore, name: str = PROJECT) -> Project:
 
 def world(folder: Path, *changes: Mapping[str, Any], approved: bool = True) -> SqliteStore:
     """Licence, data set, project, grants and approval; `changes` replace those of the same kind and name."""
+    folder.mkdir(exist_ok=True)
     store = SqliteStore(folder / "tidegate.db", "test")
     usual = [licence(), dataset(), project(), grant(), officer()]
     replaced = {(c["kind"], c["metadata"]["name"]) for c in changes}

@@ -4,13 +4,13 @@ import base64
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import checks_kit as kit
 import pytest
 
+import checks_kit as kit
 from egress_review.checks import ScanLimits, ScanResult, runner, scan
 from egress_review.checks.catalogue import CODES
 from tidegate.sandbox import Finished, SandboxSpec
@@ -23,7 +23,7 @@ Scan = Callable[..., ScanResult]
 
 
 @pytest.fixture
-def send(tmp_path: Path) -> Iterator[Scan]:
+def send(tmp_path: Path) -> Scan:
     """Scans these bytes under this name as the worker would."""
     pack = tmp_path / "pack.json"
     pack.write_text(json.dumps(kit.pack_document()))
@@ -35,7 +35,7 @@ def send(tmp_path: Path) -> Iterator[Scan]:
         path.chmod(0o600)
         return scan(path, name, known, kit.PERMITTED, limits, VENV, uid=USER, gid=USER)
 
-    yield _send
+    return _send
 
 
 def codes(result: ScanResult) -> set[str]:

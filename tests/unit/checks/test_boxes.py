@@ -4,9 +4,9 @@ import io
 import stat
 import zipfile
 
-import checks_kit as kit
 import pytest
 
+import checks_kit as kit
 from egress_review.checks.limits import ScanLimits
 
 

@@ -3,8 +3,9 @@
 import base64
 import json
 
-import checks_kit as kit
 import pytest
+
+import checks_kit as kit
 
 DICOM = kit.dicom_file()
 B64 = base64.b64encode(DICOM)

@@ -2,8 +2,9 @@
 
 import json
 
-import checks_kit as kit
 import pytest
+
+import checks_kit as kit
 
 UID, PATIENT = kit.UID, kit.PATIENT
 PLACES = {

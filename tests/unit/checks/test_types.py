@@ -3,9 +3,9 @@
 import json
 import zlib
 
-import checks_kit as kit
 import pytest
 
+import checks_kit as kit
 from egress_review.checks.limits import ScanLimits
 
 CLEAN = [
