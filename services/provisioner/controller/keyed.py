@@ -39,6 +39,11 @@ class KeyedPool:
             self._active.add(key)
             self._pool.submit(self._run, key)
 
+    def busy(self) -> bool:
+        """Whether anything is under way or waits for a thread."""
+        with self._lock:
+            return bool(self._active)
+
     def held_back(self, key: str, jitter: float) -> timedelta:
         """How long to leave a key alone after it raised; nothing for one that works."""
         tries = self._tries.get(key, 0)

@@ -94,5 +94,5 @@ class Project(Resource):
     spec: ProjectSpec
 
     def closing_digest(self) -> str:
-        """What an Approval of the closing binds to: the spec with its stage, so no Approval of the work can close it."""
+        """What an Approval of the closing binds to: the spec with its stage. No Approval of the work can close."""
         return digest_of({**self.spec_json(), "stage": Stage.CLOSING})

@@ -34,7 +34,7 @@ class Condition(Frozen):
 
 
 class Step(Frozen):
-    """One line of the progress a requester reads. `done` of `total` where it can be counted, `next_try` after a failure."""
+    """One line of the progress a requester reads: `done` of `total` if countable, `next_try` after a failure."""
 
     name: str
     state: StepState

@@ -1,6 +1,5 @@
 """The probe runs in a real sandbox: blocked with the lock, out without it."""
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +54,7 @@ def test_beacons_answer_outside_the_sandbox(beacons: Beacons) -> None:
         ({"beacons": ["timeout", "answered"]}, "ISOLATION_REACHED"),
         ({"interfaces": ["eth0", "lo"]}, "ISOLATION_REACHED"),
         ({"interfaces": []}, "ISOLATION_REACHED"),
-        ({"namespace": os.readlink("/proc/self/ns/net")}, "ISOLATION_REACHED"),
+        ({"namespace": str(Path("/proc/self/ns/net").readlink())}, "ISOLATION_REACHED"),
         ({"control": "ConnectionRefusedError"}, "ISOLATION_UNPROVED"),
         ({"beacons": []}, "ISOLATION_UNPROVED"),
     ],

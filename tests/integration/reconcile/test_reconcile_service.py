@@ -15,14 +15,18 @@ from typing import Any
 
 import pytest
 
-from policy_kit import PROJECT, approval, dataset, grant, licence, officer, project, put, the_project
+from cohort_kit import cbis_dataset
+from policy_kit import PROJECT, approval, dataset, grant, licence, officer, project, put, put_resource, the_project
 from provisioner.bootstrap import CHAIN, Given, Settings, build
 from reconcile_hub import HubDouble, hub_double
 from reconcile_kit import Pulls
+from sample_xnat import collect
+from sample_xnat.server import SampleXnat
 from tidegate.ledger import verify
-from tidegate.model import ProjectPhase, to_text, utc_now
+from tidegate.model import ProjectPhase, Stage, to_text, utc_now
 from tidegate.sandbox import Limits, Running, SandboxSpec, alive, python_binds, start, stop
 from tidegate.store import SqliteStore
+from xnat_kit import ACCOUNT, PASSWORD, USER
 
 SERVICES = Path(__file__).resolve().parents[3] / "services"
 LIMITS = Limits(memory_bytes=256 * 1024**2, pids=16, cpus=1.0, tmp_bytes=1024**2)
@@ -246,3 +250,29 @@ def test_heads_of_the_other_chains_are_anchored_at_the_start(site: Site) -> None
 def anchored(site: Site) -> list[dict[str, Any]]:
     entries = site.governance.entries(CHAIN)
     return [dict(e.record.detail) for e in entries if e.record.event == "ledger:heads:anchored"]
+
+
+def test_from_an_approved_project_to_a_ready_workspace_with_every_part_real(site: Site) -> None:
+    """The service alone: engine, canary, XNAT, gate, vault, sealed view, folders, spawn right. Then closed again."""
+    with SampleXnat(collect.mammograms(), ACCOUNT) as xnat:
+        secrets = site.state / "secrets"
+        secrets.mkdir(mode=0o700)
+        (secrets / "xnat-127.0.0.1.json").write_text(json.dumps({"user": USER, "password": PASSWORD}))
+        site.register()
+        spec = {**cbis_dataset().spec_json(), "xnat": {"server": xnat.url, "project": "CBIS-DDSM"}}
+        put(site.governance, dataset(**{**spec, "tier": 2, "licence": {"name": "mammograms-licence"}}))
+        with site.service():
+            until(lambda: site.status.phase is ProjectPhase.DEPLOYED and site.status.spawn_rights, "the workspace", 60)
+            ready = site.status
+            assert (ready.cohort.files, ready.cohort.refused) == (8, 0)
+            assert len(list(Path(ready.cohort.path).rglob("*.dcm"))) == 8
+            closing = the_project(site.governance)
+            closing = closing.model_copy(update={"spec": closing.spec.model_copy(update={"stage": Stage.CLOSING})})
+            put_resource(site.governance, closing)
+            named = {"kind": "Project", "name": PROJECT, "digest": closing.closing_digest()}
+            put(site.governance, approval(closing, name="close", subject=named, at=to_text(utc_now())))
+            until(lambda: site.status.phase is ProjectPhase.DELETED, "the closing", 30)
+    left = [path for path in (site.state / "vault").rglob("*") if path.is_file()]
+    assert left == []
+    assert not (site.state / "cohorts" / PROJECT).exists()
+    assert verify(site.governance.rows(), site.governance.heads()) == []

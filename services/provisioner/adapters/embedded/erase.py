@@ -43,7 +43,7 @@ def _others(state: Path, project: str) -> Iterator[Path]:
 
 
 def _listed(folder: Path) -> set[str]:
-    """Every SHA-256 in a project's manifests, records and journals; one that names no file of the vault does no harm."""
+    """Every SHA-256 in a project's manifests, records and journals; one that is no file of the vault does no harm."""
     found: set[str] = set()
     for record in folder.rglob("*.json*"):
         found |= set(A_SHA256.findall(record.read_text(encoding="utf-8", errors="replace")))

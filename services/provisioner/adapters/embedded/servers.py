@@ -8,7 +8,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
@@ -33,7 +33,7 @@ class Hub:
     """Where the hub's API is, and the token of this service."""
 
     api_url: str
-    token: str
+    token: str = field(repr=False)
 
 
 class EmbeddedServers:
