@@ -232,7 +232,7 @@ class Up:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", RUN_UP, json.dumps(options)], stdout=log, stderr=log, start_new_session=True
             )
-        until(lambda: "ready at" in self.said() or self.require().poll() is not None, 90, self.logs)
+        until(lambda: "Tidegate is ready" in self.said() or self.require().poll() is not None, 90, self.logs)
         assert self.require().poll() is None, self.logs()
 
     def said(self) -> str:

@@ -31,7 +31,7 @@ from tidegate.store import SqliteStore
 from workspace.hub.settings import FILE_VARIABLE, HubSettings
 from workspace.hub.workspaces import Workspaces
 
-READY_SECONDS: Final = 60.0
+READY_SECONDS: Final = 45.0
 HUB_END_SECONDS: Final = 20.0
 BETWEEN_LOOKS: Final = 0.1
 MOST_RESTARTS: Final = 5
@@ -104,15 +104,18 @@ class Supervisor:
     _restarts: list[float] = field(default_factory=list)
 
     def start(self) -> None:
-        """Start the hub and wait until it and the review pages answer."""
+        """Start the hub and wait until all answers. Without review people can work, and nothing leaves."""
+        host = f"[{self.hub.address}]" if ":" in self.hub.address else self.hub.address
         self.say("Starting the hub, the proxy and the services")
         self._launch()
-        self._wait_for("the hub", f"{self.hub.hub_api}/", required=True)
-        self._wait_for("the proxy", f"http://{self.hub.address}:{self.hub.port}/hub/health", required=True)
-        if "egress" in self.hub.services:
-            self._wait_for("the review pages", f"http://127.0.0.1:{self.hub.egress_port}/healthz", required=False)
+        self._require("the hub", f"{self.hub.hub_api}/")
+        self._require("the proxy", f"http://{host}:{self.hub.port}/hub/health")
+        review = "egress" not in self.hub.services or self._wait_for(
+            "the review pages", f"http://127.0.0.1:{self.hub.egress_port}/healthz"
+        )
         if not self.ending.is_set():
-            self.say(f"Tidegate is ready at {self.hub.public_url}/ (Ctrl-C ends it)")
+            without = "" if review else f" WITHOUT the review pages (the reason is in {self._log})"
+            self.say(f"Tidegate is ready{without} at {self.hub.public_url}/ (Ctrl-C ends it)")
 
     def watch(self) -> None:
         """Return when asked to end. A hub that ended by itself is started again, up to a limit."""
@@ -140,7 +143,7 @@ class Supervisor:
         config = importlib.util.find_spec(HUB_CONFIG)
         if config is None or config.origin is None:  # pragma: no cover - part of this distribution
             raise TidegateError("hub_failed", "The hub's configuration is missing.", "Install Tidegate again.")
-        with (self.hub.state / "logs" / "hub.log").open("ab") as log:
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "jupyterhub", "-f", config.origin],
                 stdin=subprocess.DEVNULL,
@@ -161,24 +164,27 @@ class Supervisor:
         self.say(f"The hub ended by itself (status {code}); starting it again. Open workspaces go on.")
         self._launch()
 
-    def _wait_for(self, what: str, url: str, *, required: bool) -> None:
+    def _require(self, what: str, url: str) -> None:
+        if not self._wait_for(what, url) and not self.ending.is_set():
+            raise self._failed(f"started, but {what} did not answer within {READY_SECONDS:.0f} s")
+
+    def _wait_for(self, what: str, url: str) -> bool:
         deadline = time.monotonic() + READY_SECONDS
-        while not self.ending.is_set():
+        while not self.ending.is_set() and time.monotonic() < deadline:
             if _answers(url):
                 self.say(f"  {what}: ready")
-                return
+                return True
             if self._process is None or self._process.poll() is not None:
                 raise self._failed("ended while starting")
-            if time.monotonic() > deadline:
-                if required:
-                    raise self._failed(f"did not answer within {READY_SECONDS:.0f} s")
-                self.say(f"  {what}: no answer yet; see {self.hub.state / 'logs' / 'hub.log'}")
-                return
             self.ending.wait(BETWEEN_LOOKS)
+        return False
+
+    @property
+    def _log(self) -> Path:
+        return self.hub.state / "logs" / "hub.log"
 
     def _failed(self, why: str) -> TidegateError:
-        log = self.hub.state / "logs" / "hub.log"
-        return TidegateError("hub_failed", f"The hub {why}.", f"The reason is in {log}.")
+        return TidegateError("hub_failed", f"The hub {why}.", f"The reason is in {self._log}.")
 
 
 def end_stale(hub: HubSettings) -> None:

@@ -38,7 +38,7 @@ class AccountStore(Protocol):
     def append(self, record: Record, now: datetime) -> None: ...
 
 
-def add_account(  # noqa: PLR0913, PLR0917 - each is a fact of the account
+def add_account(
     store: AccountStore, subject: str, display_name: str, password: str, actor: Actor, now: datetime
 ) -> Account:
     """A new account.

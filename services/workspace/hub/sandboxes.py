@@ -104,7 +104,8 @@ def session_spec(
         uid=ids.session,
         gid=ids.group,
         network=True,
-        pid_1=False,
+        # As process 1 it hears the order to end; bubblewrap's own would swallow it.
+        pid_1=True,
         cwd=PRIVATE,
     )
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from workspace.hub.settings import HubSettings
 
 CHAIN = "workspace"
+Detail = dict[str, str | int | bool | list[str] | None]
 
 
 class Site:
@@ -58,25 +59,21 @@ class Site:
     def stop(self, project: str, name: str, why: str, now: datetime) -> None:
         """Stop a workspace; recorded once, whoever asks."""
         if self.workspaces.stop(project, name):
-            self._append(Event.WORKSPACE_STOPPED, project, name, {"why": why}, now)
+            self._append(Event.WORKSPACE_STOPPED, project, name, {"why": why}, now, Actor.service("hub"))
 
     def _decide(self, project: str, person: PersonRef, now: datetime) -> Decision:
         envelope = workspace_start(self.store, project, person, now)
         return self._policy.decide(Point.WORKSPACE_START, envelope, now)
 
     def _append(
-        self,
-        event: Event,
-        project: str,
-        name: str,
-        detail: dict[str, str | int | bool | list[str] | None],
-        now: datetime,
+        self, event: Event, project: str, name: str, detail: Detail, now: datetime, actor: Actor | None = None
     ) -> None:
-        actor = Actor.person(PersonRef(subject=name))
-        self.store.append(Record(event=event, actor=actor, subject=f"server/{name}/{project}", detail=detail), now)
+        """By the person, unless another actor is named."""
+        who = actor or Actor.person(PersonRef(subject=name))
+        self.store.append(Record(event=event, actor=who, subject=f"server/{name}/{project}", detail=detail), now)
 
 
-def _grounds(admission: Admission) -> dict[str, str | int | bool | list[str] | None]:
+def _grounds(admission: Admission) -> Detail:
     return {
         "until": admission.until.isoformat(),
         "decision": admission.decision.input_digest,

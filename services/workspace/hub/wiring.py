@@ -101,7 +101,8 @@ def _pages(settings: HubSettings, site: Site) -> dict[str, Any]:
         "template_vars": {
             # The hub calls what it finds here for every page; only the start page calls the function it is given.
             "start_page": lambda _user: partial(start_page, site.store, settings),
-            "review_url": settings.review_url,
+            # Whole, since an error page is also shown on the hosts of review and of workspaces.
+            "home_url": f"{settings.hub_url}home",
         },
         "default_url": "/hub/home",
         "redirect_to_server": False,

@@ -18,7 +18,7 @@ from tidegate.model import TidegateError
 from tidegate.sandbox import Running, SandboxSpec, alive, start, stop
 from workspace.hub.admission import Admission
 from workspace.hub.folders import HostIds, ids_of, prepare
-from workspace.hub.sandboxes import Folders, kernel_spec, session_spec
+from workspace.hub.sandboxes import Folders, Ids, kernel_spec, session_spec
 from workspace.hub.servers import Server, ServerFiles
 from workspace.hub.settings import HubSettings
 
@@ -82,7 +82,7 @@ class Workspaces:
         admission = request.admission
         folders = Folders.of(self._settings.state, server.project, server.person)
         ids = ids_of(self._host_ids, server.project, server.person)
-        prepare(folders, ids)
+        _prepare(folders, ids)
 
         request.say(30, "Starting the sandbox for your code")
         kernel = self._launch(kernel_spec(self._settings, admission, folders, ids))
@@ -104,6 +104,17 @@ class Workspaces:
     def _record(self, server: Server) -> Server:
         self.files.write(server)
         return server
+
+
+def _prepare(folders: Folders, ids: Ids) -> None:
+    try:
+        prepare(folders, ids)
+    except OSError as error:
+        raise TidegateError(
+            "workspace_folders",
+            f"The folders of this workspace cannot be used: {error.strerror or error}.",
+            "Tell the operator, who finds them below the state folder.",
+        ) from error
 
 
 def free_port() -> int:

@@ -35,20 +35,15 @@ def rosa(up: hub_kit.Up) -> hub_kit.Client:
 def test_a_killed_hub_is_started_again_and_finds_the_workspace(
     up: hub_kit.Up, rosa: hub_kit.Client, world: hub_kit.World
 ) -> None:
+    """Its proxy dies with it, else the old one would hold the public port; the workspace does not."""
     before = _server(world.state)
     hub = up.hub_pid
+    (proxy,) = (pid for pid in hub_kit.children(hub) if "configurable-http-proxy" in hub_kit.command(pid))
     hub_kit.kill(hub)
-    hub_kit.until(lambda: hub not in hub_kit.processes() and _answers(rosa), 60, up.logs)
+    hub_kit.until(lambda: not {hub, proxy} & set(hub_kit.processes()), 10)
+    hub_kit.until(lambda: _answers(rosa), 60, up.logs)
     assert _server(world.state) == before
     assert _lab(rosa, up).status_code == 200
-
-
-def test_a_killed_hub_takes_its_proxy_with_it(up: hub_kit.Up) -> None:
-    """Else the old one would hold the public port."""
-    proxies = [pid for pid in hub_kit.children(up.hub_pid) if "configurable-http-proxy" in hub_kit.command(pid)]
-    assert len(proxies) == 1
-    hub_kit.kill(up.hub_pid)
-    hub_kit.until(lambda: proxies[0] not in hub_kit.processes(), 10)
 
 
 def test_everything_killed_but_the_workspace_is_taken_up_again(
