@@ -22,7 +22,7 @@ def compiled(**spec: Any) -> dict[str, Any]:
 
 def leaves(model: type[BaseModel], prefix: str = "") -> set[str]:
     found: set[str] = set()
-    for name, field in model.model_fields.items():
+    for field in model.model_fields.values():
         path = f"{prefix}{field.alias}"
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):

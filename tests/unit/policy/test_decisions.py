@@ -198,6 +198,7 @@ def test_every_code_of_the_rules_is_reached_and_explained(tmp_path: Path) -> Non
 def test_a_refusal_is_told_in_whole_sentences(tmp_path: Path, code: Code, changes: list[Change]) -> None:
     decision = start(kit.world(tmp_path, *changes))
     told = explain(decision.deny[0])
+    assert decision.deny[0].code == code
     assert not {"{", "}"} & set(told.sentence)
     assert "not recorded" not in told.sentence
     assert sentences(decision)[0].startswith(told.sentence)
