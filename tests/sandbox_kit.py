@@ -18,6 +18,7 @@ from typing import Any
 
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+
 from tidegate.sandbox import Bind, Limits, Running, SandboxSpec, python_binds, start, stop
 
 REPOSITORY = Path(__file__).resolve().parents[1]

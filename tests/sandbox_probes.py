@@ -31,15 +31,15 @@ FAMILIES = {
 }
 
 
-def open_socket(name):
+def open_socket(name: str) -> None:
     socket.socket(*FAMILIES[name]).close()
 
 
-def connect(address, port):
+def connect(address: str, port: str) -> None:
     socket.create_connection((address, int(port)), timeout=3).close()
 
 
-def call(number, *arguments):
+def call(number: int, *arguments: object) -> None:
     """A bare system call, as code that does not go through the C library's functions makes it."""
     wide = [ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments]
     result = libc.syscall(ctypes.c_long(number), *wide)
@@ -47,16 +47,16 @@ def call(number, *arguments):
         raise OSError(ctypes.get_errno(), "refused")
 
 
-def high_bits():
+def high_bits() -> None:
     """The filter sees 64 bits of the family, Linux only 32."""
     call(SOCKET, (1 << 32) | socket.AF_INET, socket.SOCK_STREAM, 0)
 
 
-def x32():
+def x32() -> None:
     call(X32 | SOCKET, socket.AF_INET, socket.SOCK_STREAM, 0)
 
 
-def int80():
+def int80() -> None:
     """socket(AF_INET, SOCK_STREAM, 0) by its 32-bit number, 359, through the 32-bit door of Linux."""
     code = bytes.fromhex("53 B867010000 BB02000000 B901000000 31D2 CD80 5B C3")
     page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
@@ -67,49 +67,49 @@ def int80():
         raise OSError(-result, "refused")
 
 
-def io_uring():
+def io_uring() -> None:
     call(IO_URING_SETUP, 4, ctypes.create_string_buffer(120))
 
 
-def add_key():
+def add_key() -> None:
     call(ADD_KEY, b"user", b"tidegate-probe", b"x", 1, -1)
 
 
-def keyctl():
+def keyctl() -> None:
     call(KEYCTL, 0, -3, 0)
 
 
-def user_namespace():
+def user_namespace() -> None:
     if libc.unshare(0x10000000):
         raise OSError(ctypes.get_errno(), "refused")
 
 
-def write_cohort():
+def write_cohort() -> None:
     Path("/cohort/new").write_text("x")
 
 
-def remount_cohort():
+def remount_cohort() -> None:
     """Read-only, made writable again: MS_REMOUNT | MS_BIND without MS_RDONLY."""
     if libc.mount(b"none", b"/cohort", None, ctypes.c_ulong(0x20 | 0x1000), None):
         raise OSError(ctypes.get_errno(), "refused")
 
 
-def core_pattern():
+def core_pattern() -> None:
     with Path("/proc/sys/kernel/core_pattern").open("a"):
         pass
 
 
-def trace_launcher():
+def trace_launcher() -> None:
     """PTRACE_SEIZE of process 1, then its memory and its descriptors by name."""
     if libc.ptrace(0x4206, 1, 0, 0):
         raise OSError(ctypes.get_errno(), "refused")
 
 
-def launcher_descriptors():
-    os.listdir("/proc/1/fd")
+def launcher_descriptors() -> None:
+    list(Path("/proc/1/fd").iterdir())
 
 
-def other_processes():
+def other_processes() -> None:
     """Processes that are not of this sandbox would be there beside process 1 and its descendants."""
     parents = {}
     for folder in Path("/proc").iterdir():
@@ -120,7 +120,7 @@ def other_processes():
     raise OSError(errno.ESRCH, "only our own")
 
 
-def signal_host(pid):
+def signal_host(pid: str) -> None:
     os.kill(int(pid), signal.SIGTERM)
 
 
@@ -132,13 +132,14 @@ PROBES = {
 }
 
 
-def main(name, *arguments):
+def main(name: str, *arguments: str) -> None:
     try:
         PROBES[name](*arguments)
     except OSError as error:
-        print(errno.errorcode.get(error.errno, type(error).__name__))
+        answer = errno.errorcode.get(error.errno or 0, type(error).__name__)
     else:
-        print("done")
+        answer = "done"
+    sys.stdout.write(f"{answer}\n")
 
 
 if __name__ == "__main__":

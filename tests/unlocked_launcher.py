@@ -1,4 +1,4 @@
-"""The launcher without lock 1, to show what the lock is for. It is no part of the product and nothing there names it."""
+"""The launcher without lock 1, to show what the lock is for. No part of the product, and nothing there names it."""
 
 import sys
 

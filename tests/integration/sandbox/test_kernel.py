@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
 from sandbox_kit import KERNEL_ENVIRONMENT, WORKSPACE, Notebook, Place, launched, notebook, place, until
 
 
@@ -61,7 +62,7 @@ def test_forked_children_print_into_the_notebook(kernel: Notebook) -> None:
     assert kernel.cell(FORKS).text == "from a fork"
 
 
-def test_it_warns_of_nothing(where: Place, kernel: Notebook) -> None:
+def test_it_warns_of_nothing(kernel: Notebook) -> None:
     logs = kernel.cell("import glob; print(''.join(open(f).read() for f in glob.glob('/tmp/launcher-*/*.log')))").text
     assert "IOPub" not in logs
     assert "Traceback" not in logs
@@ -76,7 +77,7 @@ def test_the_cohort_is_read(kernel: Notebook) -> None:
     assert kernel.cell("print(open('/cohort/one.dcm').read())").text == "pixels"
 
 
-def test_a_running_cell_is_interrupted(where: Place) -> None:
+def test_a_running_cell_is_interrupted() -> None:
     with place() as other, launched(other), notebook(other) as opened:
         message = opened.client.execute("import time; open('/home/researcher/begun', 'w'); time.sleep(60)")
         until((other.home / "begun").exists, "the cell's start")

@@ -1,5 +1,6 @@
 """The launcher in its real sandbox, spoken to directly and attacked by what it runs."""
 
+import contextlib
 import json
 import os
 import socket
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sandbox_kit import Notebook, Place, launched, notebook, place, until
 from tidegate.sandbox import Running, alive
 
@@ -89,10 +91,8 @@ def test_garbage_is_refused(where: Place, running: Running, line: bytes) -> None
 
 
 def test_a_line_without_end_is_dropped(where: Place, running: Running) -> None:
-    try:
+    with contextlib.suppress(ConnectionResetError, BrokenPipeError):  # it may close while we are still sending
         assert send(where, b"x" * 200_000) == b""
-    except (ConnectionResetError, BrokenPipeError):
-        pass  # it closed while we were still sending
     assert alive(running)
 
 
@@ -174,7 +174,7 @@ def test_code_planted_in_home_does_not_run_in_the_launcher(where: Place, path: s
 
 
 @pytest.fixture
-def kernel(where: Place, running: Running) -> Iterator[Notebook]:
+def kernel(where: Place, running: Running) -> Iterator[Notebook]:  # noqa: ARG001  # it must run first
     with notebook(where) as opened:
         yield opened
 
@@ -190,12 +190,12 @@ for _ in range(3):
 """
 
 
-def test_what_kernels_leave_behind_ends_with_the_last_kernel(
-    where: Place, running: Running, kernel: Notebook
-) -> None:
+def test_what_kernels_leave_behind_ends_with_the_last_kernel(where: Place, running: Running, kernel: Notebook) -> None:
     with notebook(where) as other:
         other.cell(LEAVES_DAEMONS)
-    status = "print([open(f'/proc/{p}/stat').read().split()[2] for p in __import__('os').listdir('/proc') if p.isdigit()])"
+    status = (
+        "print([open(f'/proc/{p}/stat').read().split()[2] for p in __import__('os').listdir('/proc') if p.isdigit()])"
+    )
     assert "Z" not in kernel.cell(status).text, "process 1 collects what ends"
     kernel.wait(kernel.manager.shutdown_kernel(now=True))
     children = Path(f"/proc/{running.child_pid}/task/{running.child_pid}/children")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from sandbox_kit import REPOSITORY, Place, place, sandbox, until
 from tidegate.model import TidegateError
 from tidegate.sandbox import Running, SandboxSpec, alive, cgroups, describe, processes, start, stop
@@ -42,7 +43,7 @@ def sleeper(where: Place, code: str = SLEEPER) -> SandboxSpec:
 
 
 def namespace_of(pid: int) -> str:
-    return os.readlink(f"/proc/{pid}/ns/pid")
+    return str(Path(f"/proc/{pid}/ns/pid").readlink())
 
 
 def processes_in(namespace: str) -> list[int]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+
 from sandbox_kit import LIMITS, MIB, Place, place, sandbox, until
 from tidegate.sandbox import Finished, alive, cgroups, describe, run
 from tidegate.sandbox.rlimits import limited

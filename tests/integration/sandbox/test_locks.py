@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from sandbox_kit import ADDRESSES, PROBES, REPOSITORY, Beacon, Notebook, in_own_network, launched, notebook, place
 
 KILLED = "killed by SIGSYS"
@@ -146,7 +147,7 @@ def test_both_locks_removed_the_beacons_are_reached() -> None:
 
 
 def test_the_loopback_profile_leaves_the_sandboxs_own_loopback_only() -> None:
-    found = reach(True, False, "--network", "loopback")  # noqa: FBT003  # the two locks
+    found = reach(True, False, "--network", "loopback")  # the two locks
     assert {answer for answer, _ in found.values()} <= {"ECONNREFUSED", "ENETUNREACH"}
     assert not any(seen for _, seen in found.values())
 

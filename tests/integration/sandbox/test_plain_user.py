@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from sandbox_kit import REPOSITORY, ROOT
 
 NOBODY = "65534"

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from sandbox_kit import LIMITS, MIB, ROOT, Place, place
 from tidegate.model import TidegateError
 from tidegate.sandbox import Bind, Finished, check_possible, describe, run
@@ -48,7 +49,16 @@ def test_it_sees_only_what_it_is_shown(where: Place) -> None:
     root, home, etc = json.loads(finish(where, code).stdout)
     assert {"root", "srv", "var", "work", "mnt", "sys"}.isdisjoint(root)
     assert home == ["researcher"]
-    assert set(etc) <= {"alternatives", "fonts", "group", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd"}
+    assert set(etc) <= {
+        "alternatives",
+        "fonts",
+        "group",
+        "hosts",
+        "ld.so.cache",
+        "localtime",
+        "nsswitch.conf",
+        "passwd",
+    }
 
 
 def test_its_environment_is_the_one_given_and_nothing_of_ours(where: Place, monkeypatch: pytest.MonkeyPatch) -> None:
