@@ -176,6 +176,16 @@ def session_server(folder: Path, intake: str, *, cap: int = 10_000_000, without:
         server.stop()
 
 
+def live_routes(folder: Path) -> set[str]:
+    """The names of all handler classes of a server as it would start."""
+    for name in ("home", "private", "sock"):
+        (folder / name).mkdir()
+    environment = _environment(folder / "home", folder / "private", folder / "sock", "http://127.0.0.1:1", 1)
+    command = [sys.executable, __file__, "--port", "0", "--without", "", "--print-routes"]
+    printed = subprocess.run(command, env=environment, cwd=folder, capture_output=True, check=True, timeout=60)
+    return set(json.loads(printed.stdout.decode().splitlines()[-1]))
+
+
 def _environment(home: Path, private: Path, sockets: Path, intake: str, cap: int) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
@@ -222,6 +232,7 @@ def kernel_sandbox(folder: Path) -> Iterator[Running]:
         (folder / name).mkdir(parents=True, exist_ok=True)
         if ids[0] is not None:
             os.chown(folder / name, ids[0], ids[1])
+        (folder / name).chmod(0o2770)
     running = start(_kernel_spec(folder, *ids), log=folder / "kernel.log")
     try:
         wait_for((folder / "sock/launcher.sock").exists, "the launcher", folder / "kernel.log")
@@ -319,22 +330,23 @@ def browser(server: Server, kernel: str | None = None) -> Iterator[Browser]:
         line.close()
 
 
-def _remove_lock(name: str) -> None:
-    """Take one lock away, for the half of an attack test that must succeed."""
+def _remove_locks(name: str) -> None:
+    """Take locks away, for the half of an attack test that must succeed."""
     from jupyter_server.services.contents.filemanager import AsyncFileContentsManager  # noqa: PLC0415
     from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection  # noqa: PLC0415
     from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager  # noqa: PLC0415
 
     from workspace.session import app, configuration  # noqa: PLC0415
 
-    if name == "routes":
+    names = name.split(",")
+    if "routes" in names:
         app.lock_routes = lambda _: None
-    if name == "contents":
+    if "contents" in names:
         AsyncFileContentsManager.tree = None
         configuration.GuardedContents = AsyncFileContentsManager
-    if name == "guard":
+    if "guard" in names:
         configuration.GuardedConnection = ZMQChannelsWebsocketConnection
-    if name == "kernels":
+    if "kernels" in names:
         configuration.GuardedKernels = AsyncMappingKernelManager
 
 
@@ -343,10 +355,10 @@ def main() -> None:
     from workspace.session.configuration import EXTENSIONS, configure, prepare_environment  # noqa: PLC0415
     from workspace.session.settings import SessionSettings  # noqa: PLC0415
 
-    port, without = int(sys.argv[2]), sys.argv[4]
+    port, without, then = int(sys.argv[2]), sys.argv[4], sys.argv[5:]
     settings = SessionSettings.from_environment(os.environ)
     prepare_environment(settings.private)
-    _remove_lock(without)
+    _remove_locks(without)
     config = configure(settings)
     config.ServerApp.allow_root = True
     config.ServerApp.base_url = Server.base
@@ -355,7 +367,21 @@ def main() -> None:
     config.IdentityProvider.token = TOKEN
     server = app.SessionServer.instance(tidegate=settings, jpserver_extensions=dict(EXTENSIONS), config=config)
     server.initialize(argv=[], find_extensions=False)
-    server.start()
+    if then == ["--print-routes"]:
+        print(json.dumps(sorted(_handlers(server.web_app.default_router))))  # noqa: T201 - the test reads it
+    else:
+        server.start()
+
+
+def _handlers(router: Any) -> set[str]:
+    """Every handler class the live router can reach, and anything else it would hand a request to."""
+    found: set[str] = set()
+    for rule in router.rules:
+        if hasattr(rule.target, "rules"):
+            found |= _handlers(rule.target)
+        else:
+            found.add(f"{getattr(rule.target, '__module__', '?')}.{getattr(rule.target, '__qualname__', rule.target)}")
+    return found
 
 
 if __name__ == "__main__":

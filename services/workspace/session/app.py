@@ -86,6 +86,8 @@ class HubSession(JupyterHubSingleUser):  # type: ignore[misc] # Jupyter carries 
 
 
 def launch() -> None:
+    # Home and sockets are shared with the kernel's user through the project's group, and with nobody else.
+    os.umask(0o007)
     HubSession.settings = SessionSettings.from_environment(os.environ)
     prepare_environment(HubSession.settings.private)
     HubSession.launch_instance([])

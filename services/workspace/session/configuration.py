@@ -68,6 +68,7 @@ def _server(config: Config, settings: SessionSettings) -> None:
     server.allow_root = False
     server.terminals_enabled = False
     server.open_browser = False
+    server.default_url = "/lab"
     server.quit_button = False
     server.max_body_size = MAX_BODY
     server.max_buffer_size = MAX_BODY

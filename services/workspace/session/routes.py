@@ -68,7 +68,6 @@ ALLOWED: Final[Mapping[type, Route]] = {
     JupyterHubOAuthCallbackHandler: _only("GET"),
     JupyterHubLogoutHandler: _only("GET"),
     base.RedirectWithParams: _only("GET"),
-    base.PublicStaticFileHandler: _only("GET"),
     # Notebooks and text, through our own contents manager.
     contents.ContentsHandler: _only("GET", "PUT", "POST", "PATCH", "DELETE", meter=Kind.CONTENTS),
     contents.CheckpointsHandler: _only("GET", "POST", meter=Kind.CONTENTS),
@@ -105,6 +104,7 @@ REFUSED: Final[Mapping[type, str]] = {
     ShutdownHandler: "stopping belongs to the hub",
     base.PrometheusMetricsHandler: "tells what others do",
     base.TrailingSlashHandler: "redirects anywhere",
+    base.PublicStaticFileHandler: "breaks off: Jupyter registers it without its folder",
     base.MainHandler: "no page of ours",
     base.Template404: "echoes the address asked for",
     lab.NotFoundHandler: "echoes the address asked for",
@@ -124,6 +124,13 @@ class RefusedHandler(RequestHandler):
     """A plain answer for what is not in the table: no template, no echo, no login redirect."""
 
     def prepare(self) -> None:
+        self._refuse()
+
+    def write_error(self, status_code: int, **_: object) -> None:  # noqa: ARG002 - whatever it was, the answer is the same
+        """Tornado comes here before `prepare` for a method it does not know."""
+        self._refuse()
+
+    def _refuse(self) -> None:
         self.set_status(403)
         self.set_header("Content-Type", "application/json")
         self.finish('{"code": "route_refused", "message": "Tidegate workspaces do not answer this address."}')
