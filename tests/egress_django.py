@@ -11,7 +11,8 @@ ORIGIN = "http://review.tidegate.localhost:8000"
 
 def environment(state: Path, **changes: object) -> Environment:
     """The settings of a service on this folder; makes its key."""
-    (state / "secrets").mkdir(parents=True, exist_ok=True)
+    for name in ("secrets", "run"):
+        (state / name).mkdir(parents=True, exist_ok=True)
     (state / "secrets" / "egress-key").write_text("0" * 64)
     usual = {
         "port": 0,
@@ -26,8 +27,9 @@ def environment(state: Path, **changes: object) -> Environment:
 
 def _set_up() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="egress-template-"))
-    start_django(environment(folder))
-    migrate()
+    made = environment(folder)
+    start_django(made)
+    migrate(made)
     return folder / "egress.sqlite"
 
 

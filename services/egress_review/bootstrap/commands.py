@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
 def start(environment: Environment) -> Ports:
     """Everything in place: Django, the database as it should be, the ports."""
     start_django(environment)
-    migrate()
+    migrate(environment)
     from egress_review.bootstrap.wiring import build_ports  # noqa: PLC0415 - models need Django set up
 
     ports = build_ports(environment)

@@ -1,5 +1,6 @@
 """Django's settings as code: everything off that a page of ours does not need."""
 
+import fcntl
 import logging
 from typing import Any, Final
 
@@ -28,10 +29,12 @@ def set_desk(desk: Desk) -> None:
     settings.EGRESS_DESK = desk
 
 
-def migrate() -> None:
-    """Bring the database up to date. Safe to repeat; SQLite's lock serialises two at once."""
-    call_command("migrate", verbosity=0, interactive=False)
-    connections.close_all()
+def migrate(environment: Environment) -> None:
+    """Bring the database up to date. Safe to repeat; `serve` and `work` start together, so one waits for the other."""
+    with (environment.state / "run" / "egress-migrate.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        call_command("migrate", verbosity=0, interactive=False)
+        connections.close_all()
 
 
 def settings_of(environment: Environment) -> dict[str, Any]:

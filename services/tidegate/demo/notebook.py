@@ -42,7 +42,7 @@ class Notebook:
         )
         self._socket.send(json.dumps(message))
         printed: list[str] = []
-        for answer in self._answers():
+        for answer in self._answers(message["header"]["msg_id"]):
             kind, content = answer["msg_type"], answer["content"]
             if kind == "stream":
                 printed.append(content["text"])
@@ -97,9 +97,9 @@ class Notebook:
             "buffers": [],
         }
 
-    def _answers(self) -> Iterator[dict[str, Any]]:
+    def _answers(self, asked: str) -> Iterator[dict[str, Any]]:
         deadline = time.monotonic() + ANSWER_SECONDS
         while time.monotonic() < deadline:
             answer = json.loads(self._socket.recv())
-            if answer.get("channel") == "iopub":
+            if answer.get("channel") == "iopub" and answer["parent_header"].get("msg_id") == asked:
                 yield {"msg_type": answer["header"]["msg_type"], "content": answer["content"]}
