@@ -78,7 +78,7 @@ def step_back(ports: Ports, request_id: str, now: datetime, problem: str) -> Req
         after = replace(before, status=Status.APPROVED, job=job)
         return after, (record(Event.RELEASE_FAILED, SERVICE, before, problem=problem, attempt=before.job.tries),)
 
-    return perform(ports, Action.RUN, request_id, by_service(now), change)
+    return perform(ports, Action.STEP_BACK, request_id, by_service(now), change)
 
 
 LAPSED: Final = "lease_lapsed"

@@ -47,16 +47,22 @@ class Worker:
         return sum(self._take(request) for request in self._ports.requests.waiting(self._clock()))
 
     def _take(self, request: Request) -> bool:
-        if request.status is Status.RELEASING:
-            step_back(self._ports, request.id, self._clock(), LAPSED)
-            return True
-        if note_holds(self._ports, request, self._clock()):
-            return False
         try:
-            self._scan(request) if request.status is Status.SCANNING else self._release(request)
+            return self._move(request)
         except RefusalError as refusal:
             # Withdrawn, held or taken by another meanwhile: look again.
             log.info("request %s: %s", request.id, refusal.code)
+            return True
+
+    def _move(self, request: Request) -> bool:
+        if request.status is Status.RELEASING:
+            step_back(self._ports, request.id, self._clock(), LAPSED)
+        elif note_holds(self._ports, request, self._clock()):
+            return False
+        elif request.status is Status.SCANNING:
+            self._scan(request)
+        else:
+            self._release(request)
         return True
 
     def _scan(self, request: Request) -> None:

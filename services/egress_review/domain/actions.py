@@ -34,6 +34,7 @@ class Action(StrEnum):
     CLOSE_HELD = "close-held"
     END_OTHERS_CLAIM = "end-others-claim"
     RUN = "run"
+    STEP_BACK = "step-back"
 
 
 DRAFT: Final = frozenset({Status.DRAFT})
@@ -77,6 +78,7 @@ ACTIONS: Final[dict[Action, dict[Party, States]]] = {
     Action.CLOSE_HELD: {Party.OFFICER: K | S | V | G | {Status.APPROVED}},
     Action.END_OTHERS_CLAIM: {Party.OFFICER: S | V},
     Action.RUN: {Party.SERVICE: K | P | D},
+    Action.STEP_BACK: {Party.SERVICE: frozenset({Status.RELEASING})},
 }
 
 # What only an eligible checker does; refusals of these say which of the person's roles is in the way.
@@ -91,7 +93,7 @@ CHECKERS_ACTS: Final = frozenset(
         Action.APPROVE,
     }
 )
-# What goes on while a request is held: looking, taking back, revoking, closing.
+# What goes on while a request is held: looking, taking back, revoking, closing, giving up a release half done.
 WHILE_HELD: Final = frozenset(
     {
         Action.SEE,
@@ -101,6 +103,7 @@ WHILE_HELD: Final = frozenset(
         Action.REVOKE,
         Action.CLOSE_HELD,
         Action.END_OTHERS_CLAIM,
+        Action.STEP_BACK,
     }
 )
 

@@ -29,6 +29,7 @@ LETTERS = {
     "d": {Status.DRAFT},
     "r": {Status.RETURNED},
     "a": {Status.APPROVED},
+    "R": {Status.RELEASING},
 }
 ALL, NOT_DRAFT = "DKSVGPLX", "rKSVGPLX"
 SHORT = {
@@ -66,6 +67,7 @@ LISTED = {
     Action.CLOSE_HELD: "GO KSVGa",
     Action.END_OTHERS_CLAIM: "GO SV",
     Action.RUN: "SV KPD",
+    Action.STEP_BACK: "SV R",
 }
 
 
