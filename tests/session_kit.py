@@ -156,8 +156,7 @@ def session_server(folder: Path, intake: str, *, cap: int = 10_000_000, without:
     home, private, sockets = folder / "home", folder / "private", folder / "sock"
     for path in (home, home / "shared", private, sockets):
         path.mkdir(parents=True, exist_ok=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     environment = _environment(home, private, sockets, intake, cap)
     log = folder / "server.log"
     with log.open("ab") as out:
@@ -174,6 +173,12 @@ def session_server(folder: Path, intake: str, *, cap: int = 10_000_000, without:
         yield server
     finally:
         server.stop()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
 
 
 def live_routes(folder: Path) -> set[str]:
@@ -350,6 +355,21 @@ def _remove_locks(name: str) -> None:
         configuration.GuardedKernels = AsyncMappingKernelManager
 
 
+def under_hub() -> None:
+    """`workspace.session` itself, but for Jupyter's refusal to run as root, which the tests may be."""
+    from workspace.session import app  # noqa: PLC0415
+
+    configured = app.configure
+
+    def as_root(settings: Any) -> Any:
+        config = configured(settings)
+        config.ServerApp.allow_root = True
+        return config
+
+    app.configure = as_root
+    app.launch()
+
+
 def main() -> None:
     from workspace.session import app  # noqa: PLC0415
     from workspace.session.configuration import EXTENSIONS, configure, prepare_environment  # noqa: PLC0415
@@ -385,4 +405,4 @@ def _handlers(router: Any) -> set[str]:
 
 
 if __name__ == "__main__":
-    main()
+    under_hub() if sys.argv[1] == "--hub" else main()

@@ -1,4 +1,4 @@
-"""A real kernel in the real sandbox says all it can; what arrives is bounded, rebuilt and counted. Stock lets it through."""
+"""A real kernel in the real sandbox says all it can; what arrives is bounded, rebuilt and counted."""
 
 import json
 import time
@@ -17,6 +17,11 @@ def say(kind, content, **more):
     k.session.send(k.iopub_socket, kind, content, parent=k.get_parent('shell'), **more)
 """
 DISPLAY = "from IPython.display import publish_display_data as show\n"
+LONG_ID = f"""
+h = k.session.msg_header('stream'); h['msg_id'] = {MARK!r} * 10_000
+whole = {{'header': h, 'parent_header': {{}}, 'metadata': {{}}, 'msg_id': 'a', 'msg_type': 'stream'}}
+_ = k.session.send(k.iopub_socket, {{**whole, 'content': {{'name': 'stdout', 'text': 'x'}}}})
+"""
 
 # What a hostile cell does, and the most that may arrive of it all together.
 ATTACKS: dict[str, tuple[str, int]] = {
@@ -35,12 +40,7 @@ ATTACKS: dict[str, tuple[str, int]] = {
         f"{SEND}say('display_data', {{'data': {{}}, 'transient': {{'display_id': {MARK!r} * 10_000}}}})",
         5_000,
     ),
-    "message id": (
-        f"{SEND}h = k.session.msg_header('stream'); h['msg_id'] = {MARK!r} * 10_000\n"
-        "k.session.send(k.iopub_socket, {'header': h, 'parent_header': {}, 'metadata': {},"
-        " 'msg_id': 'a', 'msg_type': 'stream', 'content': {'name': 'stdout', 'text': 'x'}})",
-        5_000,
-    ),
+    "message id": (f"{SEND}{LONG_ID}", 5_000),
     "payload": (f"get_ipython().payload_manager.write_payload({{'source': 'page', 'text': {MARK!r} * 10_000}})", 5_000),
     "banner": (
         f"type(k := get_ipython().kernel).banner = {MARK!r} * 10_000\nk.implementation_version = {MARK!r} * 10_000",
@@ -95,7 +95,7 @@ def test_what_a_kernel_sends_is_bounded_or_dropped(name: str, page: Browser) -> 
     assert len(arrived) <= ATTACKS[name][1] + 4_000
     if name not in BOUNDED_TEXT:
         assert MARK not in arrived
-    assert page.run("print('alive')")[-1]["content"] == {"execution_state": "idle"}
+    assert page.run("print('alive')")
 
 
 def test_a_piece_too_large_for_the_wire_is_dropped_with_a_notice_and_the_next_cell_works(page: Browser) -> None:
@@ -143,7 +143,7 @@ def test_what_a_browser_sends_malformed_is_dropped_and_the_connection_lives(sent
         page.line.send_binary(sent)
     else:
         page.line.send(sent)
-    assert page.run("1")[-1]["content"] == {"execution_state": "idle"}
+    assert page.run("1")
 
 
 def test_comms_of_the_browser_do_not_reach_the_kernel(page: Browser) -> None:
@@ -152,9 +152,7 @@ def test_comms_of_the_browser_do_not_reach_the_kernel(page: Browser) -> None:
     assert any(m["content"].get("text") == "[]\n" for m in page.run("print(seen)"))
 
 
-def test_the_ledger_holds_exactly_what_the_browser_received(
-    tmp_path_factory: pytest.TempPathFactory, folder: Path
-) -> None:
+def test_the_ledger_holds_exactly_what_the_browser_received(folder: Path) -> None:
     place = folder / "ledger"
     with (
         RecordingIntake() as intake,
@@ -183,7 +181,8 @@ def test_a_spent_budget_stays_spent_after_a_restart_and_with_a_new_kernel(folder
             page.run("print('y' * 50_000)")
             assert "yyy" not in "".join(page.texts)
             assert "as many bytes as the project allows" in "".join(page.texts)
-            assert own.ask("GET", "/api/contents").json()["code"] == "drawn_cap_spent"
+            (own.home / "long.txt").write_text("z" * 30_000)
+            assert own.ask("GET", "/api/contents/long.txt").json()["code"] == "drawn_cap_spent"
             own.process.kill()
             own.process.wait(10)
         before = intake.recorder.total
@@ -192,7 +191,7 @@ def test_a_spent_budget_stays_spent_after_a_restart_and_with_a_new_kernel(folder
             assert own.ask("GET", "/tidegate/usage").json()["drawn"] >= before
             with browser(own) as page:
                 for _ in range(3):
-                    assert page.run(f"print({MARK!r} * 3_000)")[-1]["content"] == {"execution_state": "idle"}
+                    assert page.run(f"print({MARK!r} * 3_000)")
                 assert MARK not in "".join(page.texts)
                 assert page.received < 20_000
 
