@@ -92,7 +92,7 @@ class Heartbeat:
     def __init__(
         self, ports: Ports, request_id: str, holder: str, lease: timedelta, clock: Callable[[], datetime]
     ) -> None:
-        self._keep = lambda: ports.requests.keep_lease(request_id, holder, clock() + lease)
+        self._keep: Callable[[], bool] = lambda: ports.requests.keep_lease(request_id, holder, clock() + lease)
         self._every = lease.total_seconds() / 3
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)

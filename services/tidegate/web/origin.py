@@ -20,6 +20,8 @@ class SameOriginForms:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        # Raises for a name that is not ours, which a page elsewhere could have pointed at this address.
+        request.get_host()
         if request.method in SAFE or settings.TIDEGATE_SESSION_COOKIE not in request.COOKIES or from_us(request):
             return self._get_response(request)
         context = {

@@ -64,7 +64,8 @@ def test_file_is_frozen_under_the_hash_we_compute(office: World) -> None:
     assert office.ports.quarantine.verify(sha(b"a,b\n1,2\n"))
 
 
-def test_second_draft_names_the_first(office: World) -> None:
+@pytest.mark.usefixtures("office")
+def test_second_draft_names_the_first() -> None:
     draft = new_draft()
     answer = call("POST", "drafts", json={"context": TEXTS})
     assert (answer.status_code, answer.json()["code"], answer.json()["id"]) == (409, "request_open", draft)
@@ -127,7 +128,8 @@ def test_full_disk_is_said_and_nothing_kept(office: World, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "token nobody"}, {"Authorization": "Bearer rosa-token"}])
-def test_call_without_a_workspace_token_is_refused(office: World, header: dict[str, str]) -> None:
+@pytest.mark.usefixtures("office")
+def test_call_without_a_workspace_token_is_refused(header: dict[str, str]) -> None:
     for method, path in (("POST", "drafts"), ("GET", "drawn"), ("PUT", "drafts/0123456789abcdef0123/files/t.csv")):
         assert call(method, path, headers=header).status_code == 401
 
@@ -138,13 +140,15 @@ def test_hub_that_is_down_recognises_nobody(office: World) -> None:
     assert (answer.status_code, answer.json()["code"]) == (503, "hub_unavailable")
 
 
-def test_unknown_field_is_refused(office: World) -> None:
+@pytest.mark.usefixtures("office")
+def test_unknown_field_is_refused() -> None:
     assert call("POST", "drafts", json={"author": "gwen"}).status_code == 422
     assert call("POST", "drafts", json={"context": {"author": "gwen"}}).status_code == 422
     assert call("POST", "drafts", content=b"[" * 100_000).status_code == 422
 
 
-def test_state_of_its_own_draft_and_of_no_other(office: World) -> None:
+@pytest.mark.usefixtures("office")
+def test_state_of_its_own_draft_and_of_no_other() -> None:
     draft = new_draft()
     put(draft, "t.csv", b"abc")
     answer = call("GET", f"drafts/{draft}").json()
@@ -161,7 +165,8 @@ def test_drawn_bytes_add_up_and_are_recorded(office: World) -> None:
         assert call("POST", "drawn", json={"bytes": wrong}).status_code == 422
 
 
-def test_large_upload_is_hashed_as_it_arrives(office: World) -> None:
+@pytest.mark.usefixtures("office")
+def test_large_upload_is_hashed_as_it_arrives() -> None:
     content = os.urandom(3 * 1024 * 1024)
     answer = put(new_draft(), "t.csv", content)
     assert answer.json()["sha256"] == hashlib.sha256(content).hexdigest()

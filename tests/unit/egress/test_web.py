@@ -1,5 +1,6 @@
 """The pages through Django's test client on the real application and a real SQLite file."""
 
+import itertools
 import json
 import re
 from importlib import import_module
@@ -58,7 +59,8 @@ def test_stranger_is_sent_to_sign_in_and_back(office: World) -> None:
     assert (answer.status_code, answer["Location"]) == (302, f"/login?next=%2Fr%2F{made.id}")
 
 
-def test_login_goes_to_the_hub_with_pkce_and_state(office: World) -> None:
+@pytest.mark.usefixtures("office")
+def test_login_goes_to_the_hub_with_pkce_and_state() -> None:
     answer = browser().get("/login?next=//evil.example/")
     assert answer["Location"].startswith("http://tidegate.localhost:8000/hub/api/oauth2/authorize?")
     assert "code_challenge_method=S256" in answer["Location"]
@@ -67,7 +69,8 @@ def test_login_goes_to_the_hub_with_pkce_and_state(office: World) -> None:
     assert (cookie["httponly"], cookie["samesite"], cookie["domain"]) == (True, "Lax", "")
 
 
-def test_callback_without_our_state_signs_nobody_in(office: World) -> None:
+@pytest.mark.usefixtures("office")
+def test_callback_without_our_state_signs_nobody_in() -> None:
     client = browser()
     client.get("/login")
     answer = client.get("/oauth/callback?code=abc&state=planted")
@@ -268,14 +271,16 @@ def test_every_label_belongs_to_a_field_and_headings_do_not_jump(office: World) 
         assert set(labelled) <= ids
         levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
         assert levels[0] == 1
-        assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+        assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
         assert re.search(r"<main[^>]+id=\"main\"", page)
         assert 'lang="en-GB"' in page
 
 
-def test_healthz_answers_without_sign_in(office: World) -> None:
+@pytest.mark.usefixtures("office")
+def test_healthz_answers_without_sign_in() -> None:
     assert browser().get("/healthz").json() == {"status": "ok"}
 
 
-def test_session_cookie_is_named_and_host_only(office: World) -> None:
+@pytest.mark.usefixtures("office")
+def test_session_cookie_is_named_and_host_only() -> None:
     assert (settings.SESSION_COOKIE_NAME, settings.SESSION_COOKIE_DOMAIN) == ("tg_review", None)
