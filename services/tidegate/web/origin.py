@@ -1,14 +1,16 @@
 """Takes a form only from our own pages: the Origin and Sec-Fetch-Site headers must say so.
 
 Beside the CSRF token: workspaces live on neighbouring hosts of the same site, where SameSite cookies alone would let a
-planted script post. Services that call without a browser send no cookie and pass (`cookie` absent).
+planted script post. Services that call without a browser send no cookie and pass. A host name that is not ours is
+refused as well: a page elsewhere could have pointed it at this address.
 """
 
 from collections.abc import Callable
 from typing import Final
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
@@ -20,8 +22,10 @@ class SameOriginForms:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        # Raises for a name that is not ours, which a page elsewhere could have pointed at this address.
-        request.get_host()
+        try:
+            request.get_host()
+        except DisallowedHost:
+            return HttpResponseBadRequest(b"This address answers to its own name only.")
         if request.method in SAFE or settings.TIDEGATE_SESSION_COOKIE not in request.COOKIES or from_us(request):
             return self._get_response(request)
         context = {

@@ -6,10 +6,12 @@ import re
 from importlib import import_module
 from typing import Any
 
+import httpx2
 import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings
-from django.test import AsyncClient, Client
+from django.core.asgi import get_asgi_application
+from django.test import Client
 
 from egress_django import ORIGIN
 from egress_kit import CSV, TEXTS, World, sha
@@ -96,11 +98,11 @@ def test_four_people_click_the_job_through(office: World) -> None:
 
 
 async def _download(request_id: str, subject: str) -> tuple[int, bytes, dict[str, str]]:
-    client = AsyncClient(headers={"host": HOST}, raise_request_exception=False)
-    client.cookies["tg_review"] = await _session(subject)
-    answer = await client.get(f"/r/{request_id}/download/table.csv")
-    body = b"".join([part async for part in answer.streaming_content]) if answer.streaming else answer.content
-    return answer.status_code, body, dict(answer.headers)
+    transport = httpx2.ASGITransport(app=get_asgi_application())
+    async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+        cookie = {"cookie": f"tg_review={await _session(subject)}"}
+        answer = await client.get(f"/r/{request_id}/download/table.csv", headers=cookie)
+    return answer.status_code, answer.content, dict(answer.headers)
 
 
 async def _session(subject: str) -> str:
@@ -115,8 +117,8 @@ def test_download_is_an_attachment_and_the_fourth_is_refused(office: World) -> N
     for _ in range(3):
         status, body, headers = async_to_sync(_download)(made.id, "rosa")
         assert (status, sha(body)) == (200, made.files[0].sanitised)
-        assert headers["Content-Disposition"] == 'attachment; filename="table.csv"'
-        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["content-disposition"] == 'attachment; filename="table.csv"'
+        assert headers["x-content-type-options"] == "nosniff"
     status, body, _ = async_to_sync(_download)(made.id, "rosa")
     assert (status, b"download_used_up" in body) == (409, True)
 
