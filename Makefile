@@ -3,7 +3,7 @@
 SHELL := bash
 PY := .venv/bin/python
 
-.PHONY: help demo test lint unit integration browser test-long bench lock clean
+.PHONY: help demo test lint unit integration browser screenshots test-long bench lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ integration: ## Tests with the real hub, proxy, sandbox and sample XNAT
 browser: ## The main job clicked through in Chromium
 	@scripts/install dev
 	@.venv/bin/pytest -q tests/browser
+
+screenshots: browser ## Take the pictures of README and docs anew
+	@cp .cache/screenshots/{start-page,workspace,draft,review-1,released,officer}.png docs/images/
 
 test-long: ## Soaks and fault runs (at most 20 minutes)
 	@scripts/install dev

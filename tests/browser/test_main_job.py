@@ -83,6 +83,11 @@ def open_workspace(page: Page) -> None:
     page.wait_for_url(f"**/user/rosa/{PROJECT}/lab**", timeout=90_000)
     page.locator(".jp-LauncherCard[data-category='Notebook']").first.click(timeout=60_000)
     page.locator(".jp-Notebook .cm-content").first.wait_for(timeout=60_000)
+    kernel_is_idle(page)
+
+
+def kernel_is_idle(page: Page) -> None:
+    expect(page.get_by_text("Python 3 | Idle")).to_be_visible(timeout=60_000)
 
 
 def run_cell(page: Page, code: str) -> None:
@@ -123,7 +128,7 @@ def checkers_vote(address: str, whole_site: Site, person: Persons, accessible: C
         expect(page.get_by_role("cell", name="mean share")).to_be_visible()
         accessible(page)
         page.goto(address)
-        expect(page.get_by_text("request changes")).to_have_count(0)
+        expect(page.get_by_role("heading", name="Reviews and comments")).to_have_count(0)
         page.get_by_label("Approve").check()
         page.get_by_role("button", name="Save my votes").click()
         accessible(page)

@@ -81,10 +81,14 @@ class Page:
         """What stands in code type, in order."""
         return [_words(element) for element in self._tree.iter("code")]
 
-    def after(self, css_class: str, tag: str) -> list[str]:
-        """The words of each element of this tag that follows, in the same parent, an element of this class."""
-        marks = self._tree.find_class(css_class)
-        return [_words(found) for mark in marks for found in mark.itersiblings(tag)][:50]
+    def beside(self, css_class: str) -> list[str]:
+        """The words of the element right after each element of this class, each once."""
+        found = (mark.getnext() for mark in self._tree.find_class(css_class))
+        return list(dict.fromkeys(_words(element) for element in found if element is not None))
+
+    def row_heads(self) -> list[str]:
+        """What heads each row of the tables."""
+        return [_words(element) for element in self._tree.iter("th") if element.get("scope") == "row"]
 
     def links(self, part: str) -> list[str]:
         """Addresses of the links that contain this, in order, each once."""

@@ -57,6 +57,21 @@ from tidegate_notebook import release
 print(release({files}, context={context!r}))
 """
 
+# The session server takes up what a walk that was cut off had asked for; nothing is asked before that is done.
+SETTLE = """
+import pathlib
+import time
+
+def unanswered():
+    outbox = (pathlib.Path.home() / "outbox").glob("*.json")
+    return [path.name for path in outbox if not path.name.endswith(".answer.json")]
+
+deadline = time.monotonic() + 60
+while unanswered() and time.monotonic() < deadline:
+    time.sleep(0.2)
+print(*unanswered())
+"""
+
 CONTEXT = {
     "purpose": "Table and figure for the first report of the project",
     "audience": "Readers of the report",

@@ -15,28 +15,38 @@ BY_WORDS: Final = {words: status for status, words in STATUS_WORDS.items()}
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A request as its page shows it: its address, where it stands, and the names of its files."""
+
+    address: str
+    status: Status
+    files: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Review:
     """The review service at its public address, without a slash at the end."""
 
     url: str
 
-    def open_requests(self, author: Person) -> list[str]:
-        """Addresses of the author's requests that are not at an end."""
+    def open_request(self, author: Person) -> Asked | None:
+        """The author's one request that is not at an end, if there is one."""
         links = author.open(f"{self.url}/").links("/r/")
-        return [link for link in links if self.status(author, link) not in FINAL]
+        found = (self.look(author, link) for link in links)
+        return next((asked for asked in found if asked.status not in FINAL), None)
+
+    def look(self, person: Person, request: str) -> Asked:
+        page = person.open(request)
+        return Asked(request, BY_WORDS[page.value("State")], frozenset(page.row_heads()))
 
     def status(self, person: Person, request: str) -> Status:
-        return BY_WORDS[person.open(request).value("State")]
+        return self.look(person, request).status
 
-    def confirm(self, author: Person, texts: dict[str, str]) -> str:
-        """Complete the one draft and submit it; the address of the request."""
-        drafts = self.open_requests(author)
-        if len(drafts) != 1:
-            raise TidegateError("no_draft", f"{author.name} has {len(drafts)} open requests, one is expected.")
-        page = author.open(drafts[0])
+    def submit(self, author: Person, request: str, texts: dict[str, str]) -> None:
+        """Complete the draft and submit it, unless that was done before."""
+        page = author.open(request)
         if page.has_form("/do/submit"):
             author.send(page, "/do/submit", texts)
-        return drafts[0]
 
     def wait_until(self, person: Person, request: str, *wanted: Status) -> Status:
         """Look again until the request is in one of these states."""
@@ -44,7 +54,7 @@ class Review:
 
     def findings(self, person: Person, request: str) -> list[str]:
         """Codes of the findings that block."""
-        return person.open(request).after("tg-tag--bad", "code")
+        return person.open(request).beside("tg-tag--bad")
 
     def withdraw(self, author: Person, request: str) -> None:
         author.send(author.open(request), "/do/withdraw")

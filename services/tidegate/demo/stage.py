@@ -13,6 +13,7 @@ from typing import Final
 
 import tidegate
 from tidegate.embedded.state import DEMO_LOGINS
+from tidegate.embedded.up import die_with_parent
 from tidegate.identity import add_account
 from tidegate.ledger import Actor
 from tidegate.model import TidegateError, utc_now
@@ -85,6 +86,7 @@ def sample_xnat(state: Path, port: int) -> Iterator[str]:
             stdout=log,
             stderr=log,
             start_new_session=True,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - no other thread exists yet
         )
     try:
         url = _announced(process, announce, state / "logs" / "sample-xnat.log")

@@ -17,15 +17,25 @@ from tidegate.demo import cells
 from tidegate.demo.browser import Page, Person
 from tidegate.demo.notebook import Notebook
 from tidegate.demo.report import Report
-from tidegate.demo.review import Review
+from tidegate.demo.review import Asked, Review
 from tidegate.demo.stage import password_of
-from tidegate.model import ProjectPhase, ProjectStatus, StepState, TidegateError
+from tidegate.model import Approval, Kind, Project, ProjectPhase, ProjectStatus, StepState, TidegateError, Verdict
 from tidegate.store import SqliteStore
 
 PROJECT: Final = "breast-density"
 DEPLOY_SECONDS: Final = 300
 SPAWN_SECONDS: Final = 90
-UNDER_REVIEW: Final = (Status.SUBMITTED, Status.PARTIALLY_REVIEWED, Status.REVIEWED, Status.APPROVED, Status.RELEASING)
+DISGUISED: Final = frozenset({"results.csv"})
+RESULTS: Final = frozenset({"table.csv", "figure.png"})
+WITH_AUTHOR: Final = (Status.DRAFT, Status.RETURNED)
+SCANNED: Final = (
+    Status.SUBMITTED,
+    Status.PARTIALLY_REVIEWED,
+    Status.REVIEWED,
+    Status.APPROVED,
+    Status.RELEASING,
+    Status.RELEASED,
+)
 
 
 @dataclass
@@ -86,10 +96,19 @@ class Walk:
         self._tidegate("apply", *files, officer=True)
 
     def _approve(self) -> None:
-        if self._status().phase in {ProjectPhase.DEPLOYED, ProjectPhase.PENDING_CREATION}:
+        if self._is_approved():
             self.report.note("approved already")
             return
         self._tidegate("approve", "project", PROJECT, "--reason", "Within the licence; aims are clear.", officer=True)
+
+    def _is_approved(self) -> bool:
+        """Whether an approval of the project as it stands is on record; the provisioner may not have seen it yet."""
+        store = self._store()
+        project = store.get(Kind.PROJECT, PROJECT)
+        given = [a.spec for a in store.list(Kind.APPROVAL) if isinstance(a, Approval)]
+        return isinstance(project, Project) and any(
+            spec.subject.digest == project.digest() and spec.verdict is Verdict.APPROVE for spec in given
+        )
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + DEPLOY_SECONDS
@@ -147,10 +166,12 @@ class Walk:
 
     def _try_dicom(self) -> None:
         review, rosa = self._desk(), self._person("rosa")
-        if self._open_request() is None:
-            self._cell(cells.COPY_IMAGE)
-            self._ask_for("results.csv")
-        request = review.confirm(rosa, cells.CONTEXT)
+        open_now = self._open_request()
+        if open_now is not None and open_now.files == RESULTS and open_now.status not in WITH_AUTHOR:
+            self.report.note("refused in an earlier walk; what was asked for since then is on its way")
+            return
+        self._cell(cells.COPY_IMAGE)
+        request = self._submitted(DISGUISED)
         review.wait_until(rosa, request, Status.RETURNED)
         codes = review.findings(rosa, request)
         self.report.note(f"sent back to Rosa, blocked by {', '.join(codes)}")
@@ -160,15 +181,32 @@ class Walk:
 
     def _ask(self) -> None:
         review, rosa = self._desk(), self._person("rosa")
-        if self._open_request() is None:
-            self._ask_for("table.csv", "figure.png")
-        self._request = review.confirm(rosa, cells.CONTEXT)
-        review.wait_until(rosa, self._request, *UNDER_REVIEW)
+        self._request = self._submitted(RESULTS)
+        review.wait_until(rosa, self._request, *SCANNED)
         self._frozen = sorted(review.hashes(rosa, self._request))
 
-    def _open_request(self) -> str | None:
-        """A request that an earlier walk left open."""
-        return next(iter(self._desk().open_requests(self._person("rosa"))), None)
+    def _submitted(self, files: frozenset[str]) -> str:
+        """The address of the open request for these files. Any other that a walk left half-made is withdrawn."""
+        review, rosa = self._desk(), self._person("rosa")
+        asked = self._open_request()
+        if asked is not None and asked.files != files:
+            review.withdraw(rosa, asked.address)
+            asked = None
+        if asked is None:
+            self._cell(cells.ASK.format(files=", ".join(map(repr, sorted(files))), context=cells.CONTEXT))
+            asked = self._open_request()
+        if asked is None or asked.files != files:
+            held = ", ".join(sorted(asked.files)) if asked else "no request"
+            raise TidegateError("no_draft", f"Rosa asked for {', '.join(sorted(files))}; what stands is {held}.")
+        review.submit(rosa, asked.address, cells.CONTEXT)
+        return asked.address
+
+    def _open_request(self) -> Asked | None:
+        """The request that is open, once nothing asked for in the workspace waits for its answer any more."""
+        unanswered = self._cell(cells.SETTLE).strip()
+        if unanswered:
+            raise TidegateError("not_answered", f"The session server did not answer {unanswered}.")
+        return self._desk().open_request(self._person("rosa"))
 
     def _review(self) -> None:
         review = self._desk()
@@ -188,10 +226,6 @@ class Walk:
 
     def _verify(self) -> None:
         self._tidegate("ledger", "verify")
-
-    def _ask_for(self, *names: str) -> None:
-        files = ", ".join(repr(name) for name in names)
-        self._cell(cells.ASK.format(files=files, context=cells.CONTEXT))
 
     def _cell(self, code: str) -> str:
         if self._notebook is None:
@@ -232,10 +266,6 @@ class Walk:
             self._notebook.close()
         for person in self._people.values():
             person.close()
-
-
-def _late(what: str, seconds: int, why: str) -> TidegateError:
-    return TidegateError("too_late", f"After {seconds} s {what}: {why}")
 
 
 def _why(status: ProjectStatus) -> str:
