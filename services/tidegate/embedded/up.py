@@ -152,7 +152,7 @@ class Supervisor:
                 cwd=self.hub.state / "run",
                 env=_environment(file),
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - no other thread exists yet
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - no other thread exists yet
             )
 
     def _restart(self, code: int) -> None:
@@ -241,7 +241,8 @@ def _environment(file: Path) -> dict[str, str]:
     return {**kept, "PATH": f"{Path(sys.executable).parent}:{os.defpath}:/usr/sbin:/sbin", FILE_VARIABLE: str(file)}
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """For a child to run before its program: it is killed when its parent ends, however that ends."""
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)
 
