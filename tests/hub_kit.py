@@ -25,6 +25,7 @@ from tidegate.identity import add_account
 from tidegate.ledger import Actor, Event, Record
 from tidegate.model import Kind, PersonRef, Project, ProjectPhase, ProjectStatus, SpawnRight, read_resource, utc_now
 from tidegate.model.status import CohortStatus
+from tidegate.objects.sealed_view import Looks, looks_of, note_path
 from tidegate.store import SqliteStore
 
 Response = httpx2.Response
@@ -41,6 +42,14 @@ SERVICE = Actor.service("test")
 
 def document(kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "tidegate.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": dict(spec)}
+
+
+def note_looks(view: Path) -> None:
+    """What the provisioner notes once it has hashed a copy."""
+    digest = hashlib.sha256((view / "manifest.json").read_bytes()).hexdigest()
+    note = note_path(view)
+    note.parent.mkdir(exist_ok=True)
+    note.write_text(Looks(manifest_sha256=digest, looks=looks_of(view)).model_dump_json())
 
 
 def record(subject: str) -> Record:
@@ -130,6 +139,7 @@ class World:
         (view / "README.md").write_text(f"Cohort of {project}\n", encoding="utf-8")
         manifest = b"[]"
         (view / "manifest.json").write_bytes(manifest)
+        note_looks(view)
         return CohortStatus(
             version=1,
             files=0,

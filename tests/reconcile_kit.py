@@ -99,6 +99,7 @@ class Pulls:
     root: Path
     error: Exception | None = None
     pulled: list[int] = field(default_factory=list)
+    hashed: list[int] = field(default_factory=list)
     during: Callable[[], None] = lambda: None
 
     def ensure(
@@ -131,6 +132,15 @@ class Pulls:
 
     def stands(self, cohort: CohortStatus) -> bool:
         return (Path(cohort.path) / "manifest.json").is_file()
+
+    def looks_whole(self, _cohort: CohortStatus) -> bool:
+        return True
+
+    def verify_view(self, cohort: CohortStatus) -> None:
+        self.hashed.append(cohort.version)
+
+    def discard_view(self, cohort: CohortStatus) -> None:
+        (Path(cohort.path) / "manifest.json").unlink()
 
 
 @dataclass
@@ -247,7 +257,7 @@ CHANGING: Mapping[str, frozenset[str]] = {
     "store": frozenset({"put", "put_project_status", "append"}),
     "folders": frozenset({"prepare", "erase"}),
     "isolation": frozenset({"prove"}),
-    "cohorts": frozenset({"ensure"}),
+    "cohorts": frozenset({"ensure", "discard_view"}),
     "servers": frozenset({"stop"}),
 }
 

@@ -89,6 +89,22 @@ class Cohorts(Protocol):
         """Whether the copy recorded as sealed is still there to be mounted."""
         ...
 
+    def looks_whole(self, cohort: CohortStatus) -> bool:
+        """Whether the copy looks as it did when it was last hashed; cheap, asked at every look."""
+        ...
+
+    def verify_view(self, cohort: CohortStatus) -> None:
+        """Hash all of it, and note how it looks for `looks_whole` and for the hub, which asks before each mount.
+
+        Raises:
+            TidegateError: ``COHORT_TAMPERED``.
+        """
+        ...
+
+    def discard_view(self, cohort: CohortStatus) -> None:
+        """Take a spoiled copy away, so that nothing mounts it and the next `ensure` makes it again."""
+        ...
+
 
 class Servers(Protocol):
     def running(self, project: str) -> tuple[str, ...]:
@@ -171,6 +187,14 @@ class CohortShelf(Protocol):
         Raises:
             TidegateError: ``VAULT_DAMAGED`` where a blob is gone or spoiled, ``DISK_FULL``.
         """
+        ...
+
+    def looks(self, view: Path) -> str:
+        """A digest over what the file system says of everything in the view, for `tidegate.objects.sealed_view`."""
+        ...
+
+    def looks_whole(self, cohort: CohortStatus) -> bool:
+        """Whether the view looks as it was noted to."""
         ...
 
     def differences(self, view: Path, expected: Mapping[str, str]) -> tuple[str, ...]:

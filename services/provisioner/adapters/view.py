@@ -29,7 +29,9 @@ from provisioner.adapters.view_files import (
 )
 from provisioner.domain.manifest import Gathered, Pack, Row
 from provisioner.ports import CohortVault
-from tidegate.model import TidegateError
+from tidegate.model import TidegateError, digest_of
+from tidegate.model.status import CohortStatus
+from tidegate.objects.sealed_view import fault_of, looks_of
 
 PARQUET: Final = "manifest.parquet"
 NOTES_WITH_BLOBS: Final = "gathered.json"
@@ -123,6 +125,13 @@ class FolderShelf:
         else:
             _move(fresh, place)
 
+    def looks(self, view: Path) -> str:
+        """See `CohortShelf.looks`; a view that is gone looks like none."""
+        return looks_of(view) if view.is_dir() else digest_of(None)
+
+    def looks_whole(self, cohort: CohortStatus) -> bool:
+        return fault_of(cohort) == ""
+
     def differences(self, view: Path, expected: Mapping[str, str]) -> tuple[str, ...]:
         if view.is_symlink() or not view.is_dir():
             return (".",)
@@ -138,7 +147,8 @@ class FolderShelf:
         return tuple(sorted(strangers | changed))
 
     def remove(self, view: Path) -> None:
-        if not view.resolve().is_relative_to(self._cohorts.resolve()):
+        # The folder it lies in must be ours; the view itself may have been swapped for a link, which is then removed.
+        if not (view.parent.resolve() / view.name).is_relative_to(self._cohorts.resolve()):
             raise TidegateError("COHORT_PATH", f"{view} is no copy of a cohort, so it is not removed.")
         remove_tree(view)
 

@@ -16,6 +16,7 @@ from provisioner.domain.documents import documents
 from provisioner.domain.manifest import Gathered, inputs_digest, pack_of
 from tidegate.model import Dataset, Licence, Project, Step, TidegateError
 from tidegate.model.status import CohortStatus
+from tidegate.objects.sealed_view import LOOKS, Looks
 
 
 class CohortPipeline:
@@ -53,10 +54,9 @@ class CohortPipeline:
         return (Path(cohort.path) / "manifest.json").is_file()
 
     def verify_view(self, cohort: CohortStatus) -> None:
-        """Hash the whole copy again; to be called before it is mounted.
+        """Hash the whole copy again and note how it looks; see `Cohorts.verify_view`.
 
-        Raises:
-            TidegateError: ``COHORT_TAMPERED``.
+        The look is taken before the hashing: whatever is changed meanwhile shows afterwards.
         """
         project, version = Path(cohort.path).parent.name, cohort.version
         seal = self._seal(project, version)
@@ -65,10 +65,23 @@ class CohortPipeline:
             raise _tampered(project, version, ())
         if gathered.manifest_sha256() != cohort.manifest_sha256:
             raise _tampered(project, version, ())
+        looks = self._parts.shelf.looks(Path(cohort.path))
         expected = {row.path: row.sha256 for row in gathered.rows} | seal.documents
         expected["manifest.json"] = cohort.manifest_sha256
         if wrong := self._parts.shelf.differences(Path(cohort.path), expected):
             raise _tampered(project, version, wrong)
+        self._note_looks(project, version, Looks(manifest_sha256=cohort.manifest_sha256, looks=looks))
+        if not self.looks_whole(cohort):  # changed while it was being hashed
+            raise _tampered(project, version, ())
+
+    def _note_looks(self, project: str, version: int, looks: Looks) -> None:
+        """Written only where it says something new: a check that finds all as before writes nothing."""
+        text = looks.model_dump_json()
+        if self._parts.shelf.note(project, version, LOOKS) != text:
+            self._parts.shelf.write_note(project, version, LOOKS, text)
+
+    def looks_whole(self, cohort: CohortStatus) -> bool:
+        return self._parts.shelf.looks_whole(cohort)
 
     def discard_view(self, cohort: CohortStatus) -> None:
         """Take a spoiled copy away; the next `ensure` makes it again from the vault, bound to the same digest."""

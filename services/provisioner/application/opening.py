@@ -20,10 +20,13 @@ from provisioner.domain.progress import Name, done, failed, going_on, is_waiting
 from provisioner.ports import ApprovalPolicy, Cohorts, Folders, Isolation
 from tidegate.ledger import Event, Record
 from tidegate.model import Decision, Outcome, ProjectStatus, Step, StepState, TidegateError
+from tidegate.model.status import CohortStatus
 
 log = structlog.get_logger("provisioner")
 
 PROOF_HOLDS = timedelta(hours=1)
+HASH_HOLDS = timedelta(days=1)
+TAMPERED = "COHORT_TAMPERED"
 SHARES = 20
 UNANSWERED = frozenset({"policy_unavailable", "policy_stale", "policy_error"})
 # Which condition a failed step makes false, and with which reason unless its code has one of its own.
@@ -31,7 +34,7 @@ SPOILS: dict[Name, tuple[Kind, Reason]] = {
     Name.ISOLATION: (Kind.NETWORK_ISOLATED, Reason.PROBE_FAILED),
     Name.COHORT: (Kind.COHORT_READY, Reason.COHORT_FAILED),
 }
-REASON_OF_CODE = {"ISOLATION_REACHED": Reason.REACHED}
+REASON_OF_CODE = {"ISOLATION_REACHED": Reason.REACHED, TAMPERED: Reason.COHORT_TAMPERED}
 
 
 class Went(StrEnum):
@@ -50,6 +53,7 @@ class Opening:
     cohorts: Cohorts
     jitter: Callable[[], float]
     proved: dict[str, datetime] = field(default_factory=dict)
+    hashed: dict[str, datetime] = field(default_factory=dict)
 
     def ask(self, case: Case) -> bool:
         """Whether policy allows the project now. Its answer becomes a condition; silence becomes a failed step too."""
@@ -124,10 +128,31 @@ class Opening:
         sealed = case.status.cohort
         if sealed is None or sealed.version != version or not self.cohorts.stands(sealed):
             return self._pull(case, version)
+        if self._hash_again(case, sealed):
+            return Went.LONG
         text = f"{sealed.files} files, {sealed.refused} refused by the gate."
         found = (Kind.COHORT_READY, Finding(holds=True, reason=Reason.SEALED))
         case.write(_done(case, Name.COHORT, text, found))
         return Went.ON
+
+    def _hash_again(self, case: Case, sealed: CohortStatus) -> bool:
+        """True where the copy was hashed: by each process, each day, and whenever it no longer looks as it did.
+
+        A copy that is not what was sealed is taken away at once and made again at the next try. Rights and running
+        workspaces end with the condition, which has no grace for it.
+        """
+        last = self.hashed.get(sealed.path)
+        if last is not None and last <= case.now < last + HASH_HOLDS and self.cohorts.looks_whole(sealed):
+            return False
+        self.hashed.pop(sealed.path, None)
+        try:
+            self.cohorts.verify_view(sealed)
+        except TidegateError as error:
+            if error.code == TAMPERED:
+                self.cohorts.discard_view(sealed)
+            raise
+        self.hashed[sealed.path] = case.now
+        return True
 
     def _version(self, case: Case) -> int:
         cohort = wanted_cohort(case.facts, cohorts_of(case.store, case.name))

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     SEALED = "Sealed"
     PULLING = "Pulling"
     COHORT_FAILED = "CohortFailed"
+    COHORT_TAMPERED = "CohortTampered"
 
     DEPLOYED = "Deployed"
     IN_PROGRESS = "InProgress"
@@ -80,6 +81,7 @@ MEANING: dict[Reason, str] = {
     Reason.SEALED: "The read-only copy of the data is sealed.",
     Reason.PULLING: "The data is being pulled and checked.",
     Reason.COHORT_FAILED: "The data could not be pulled or did not pass its checks.",
+    Reason.COHORT_TAMPERED: "The copy of the data is not what was sealed; it was taken away and is made again.",
     Reason.DEPLOYED: "Workspaces can be started.",
     Reason.IN_PROGRESS: "The steps are running.",
     Reason.STEP_FAILED: "A step failed and is tried again; the step says why and when.",

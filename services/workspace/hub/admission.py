@@ -4,7 +4,6 @@ Guard clauses, each with its own code: a project named, a right to start that ha
 the sealed cohort in its place.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,9 +22,11 @@ from tidegate.model import (
     to_text,
 )
 from tidegate.model.status import CohortStatus
+from tidegate.objects.sealed_view import MANIFEST, fault_of
 from tidegate.store import ResourceStore
 
 ASK_THE_LEAD: Final = "Ask the project's lead; the start page says who that is."
+MADE_AGAIN: Final = "It is checked and made again by itself; try again in a minute, then tell the operator."
 Decide = Callable[[str, PersonRef, datetime], Decision]
 
 
@@ -89,20 +90,14 @@ def _reason(text: str, clause: str) -> str:
 
 
 def _cohort_in_place(status: ProjectStatus, project: str) -> CohortStatus:
-    """The view that was sealed, still the one on disk. Its manifest names every file by digest."""
+    """The view that was sealed, looking as it did when the provisioner last hashed all of it."""
     cohort = status.cohort
     if cohort is None or not cohort.manifest_sha256:
         raise _refused("cohort_not_ready", f"The images of {project} are not ready yet.", "See the start page.")
-    try:
-        found = hashlib.sha256((Path(cohort.path) / "manifest.json").read_bytes()).hexdigest()
-    except OSError as error:
-        raise _refused(
-            "cohort_not_ready", f"The images of {project} are not in place.", "Tell the operator."
-        ) from error
-    if found != cohort.manifest_sha256:
-        raise _refused(
-            "cohort_changed", f"The images of {project} are not those that were sealed.", "Tell the operator."
-        )
+    if not (Path(cohort.path) / MANIFEST).is_file():
+        raise _refused("cohort_not_ready", f"The images of {project} are not in place.", MADE_AGAIN)
+    if fault := fault_of(cohort):
+        raise _refused("cohort_changed", f"The copy of the images of {project} is not mounted: {fault}.", MADE_AGAIN)
     return cohort
 
 

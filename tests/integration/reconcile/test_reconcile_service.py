@@ -15,11 +15,10 @@ from typing import Any
 
 import pytest
 
-from cohort_kit import cbis_dataset
+from cohort_kit import Bench, cbis_dataset, source_of
 from policy_kit import PROJECT, approval, dataset, grant, licence, officer, project, put, put_resource, the_project
 from provisioner.bootstrap import CHAIN, Given, Settings, build
 from reconcile_hub import HubDouble, hub_double
-from reconcile_kit import Pulls
 from sample_xnat import collect
 from sample_xnat.server import SampleXnat
 from tidegate.ledger import verify
@@ -73,7 +72,7 @@ class Site:
 
     def deploy(self) -> None:
         settings = Settings(self.state, Path(sys.prefix), None)
-        loop = build(settings, lambda: False, Given(cohorts=Pulls(self.state)))
+        loop = build(settings, lambda: False, Given(cohorts=Bench(self.state, source_of()).pipeline))
         status = loop.reconciler.reconcile(PROJECT, utc_now())
         assert status is not None
         assert status.phase is ProjectPhase.DEPLOYED, status

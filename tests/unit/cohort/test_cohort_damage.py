@@ -1,66 +1,19 @@
 """What was changed behind our back: found before it is mounted, and made again from the vault or the source."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from cohort_kit import Bench, contents, source_of
 from provisioner.adapters import view_files
+from tampering_kit import TAMPERINGS, first_image, flip, open_up
 from tidegate.model import TidegateError
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path, source_of())
-
-
-def _open_up(path: Path) -> Path:
-    path.parent.chmod(0o755)
-    if path.exists() and not path.is_dir():
-        path.chmod(0o644)
-    return path
-
-
-def _first_image(view: Path) -> Path:
-    return min(view.rglob("*.dcm"))
-
-
-def _flip(view: Path) -> None:
-    path = _open_up(_first_image(view))
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-
-
-def _swap(view: Path) -> None:
-    first, second = sorted(view.rglob("*.dcm"))[:2]
-    content = first.read_bytes()
-    _open_up(first).write_bytes(second.read_bytes())
-    _open_up(second).write_bytes(content)
-
-
-def _link(view: Path) -> None:
-    path = _open_up(_first_image(view))
-    kept = path.read_bytes()
-    path.unlink()
-    other = view.parent / "elsewhere"
-    other.write_bytes(kept)
-    path.symlink_to(other)
-
-
-TAMPERINGS = {
-    "a flipped bit": _flip,
-    "two files swapped": _swap,
-    "a file gone": lambda view: _open_up(_first_image(view)).unlink(),
-    "a file more": lambda view: _open_up(_first_image(view).with_name("more.dcm")).write_bytes(b"x"),
-    "a page changed": lambda view: _open_up(view / "ATTRIBUTION.md").write_text("Thanks to nobody."),
-    "the manifest cut": lambda view: _open_up(view / "manifest.json").write_text("[]"),
-    "a link in a file's place": _link,
-    "a dangling link": lambda view: _open_up(view / "more").symlink_to("/nowhere"),
-    "a socket": lambda view: os.mkfifo(_open_up(view / "pipe")),
-}
 
 
 def test_an_untouched_view_is_whole(bench: Bench) -> None:
@@ -92,10 +45,10 @@ def test_a_status_with_another_digest_is_not_believed(bench: Bench) -> None:
 def test_a_manifest_changed_together_with_its_files_is_found(bench: Bench) -> None:
     """The digest in the seal is what counts, not what the view says of itself."""
     status = bench.ensure()
-    _flip(bench.view())
+    flip(bench.view())
     rows = json.loads((bench.view() / "manifest.json").read_bytes())
-    rows[0]["sha256"] = view_files.hash_of(_first_image(bench.view()))
-    _open_up(bench.view() / "manifest.json").write_text(json.dumps(rows, sort_keys=True, separators=(",", ":")))
+    rows[0]["sha256"] = view_files.hash_of(first_image(bench.view()))
+    open_up(bench.view() / "manifest.json").write_text(json.dumps(rows, sort_keys=True, separators=(",", ":")))
     with pytest.raises(TidegateError, match="COHORT_TAMPERED"):
         bench.pipeline.verify_view(status)
 

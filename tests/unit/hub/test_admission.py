@@ -1,5 +1,6 @@
 """Every reason against a start, one at a time, from the point where everything is allowed."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import hub_kit
 from hub_kit import PROJECT
 from tidegate.model import Decision, Denial, ExitCode, Outcome, PersonRef, TidegateError
+from tidegate.objects.sealed_view import Looks, looks_of, note_path
 from workspace.hub.admission import check_start
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -109,8 +111,37 @@ def _changed(view: Path) -> None:
     (view / "manifest.json").write_bytes(b"[1]")
 
 
-@pytest.mark.parametrize(("harm", "code"), [(_gone, "cohort_not_ready"), (_changed, "cohort_changed")])
-def test_the_cohort_must_be_the_sealed_one(world: hub_kit.World, harm: Callable[[Path], None], code: str) -> None:
+def _flipped(view: Path) -> None:
+    """One bit, with the time of the last write put back as it was."""
+    page = view / "README.md"
+    before, content = page.stat(), bytearray(page.read_bytes())
+    content[0] ^= 1
+    page.write_bytes(content)
+    os.utime(page, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _another_check(view: Path) -> None:
+    """The note is of a copy with another manifest."""
+    note = note_path(view)
+    note.write_text(Looks(manifest_sha256="0" * 64, looks=looks_of(view)).model_dump_json())
+
+
+HARMS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "manifest gone": (_gone, "cohort_not_ready"),
+    "manifest changed": (_changed, "cohort_changed"),
+    "a bit flipped": (_flipped, "cohort_changed"),
+    "a file gone": (lambda view: (view / "README.md").unlink(), "cohort_changed"),
+    "a file more": (lambda view: (view / "more.dcm").write_bytes(b"x"), "cohort_changed"),
+    "a folder more": (lambda view: (view / "more").mkdir(), "cohort_changed"),
+    "a file opened for writing": (lambda view: (view / "README.md").chmod(0o666), "cohort_changed"),
+    "never checked": (lambda view: note_path(view).unlink(), "cohort_changed"),
+    "the note unreadable": (lambda view: note_path(view).write_text("{"), "cohort_changed"),
+    "the note of another copy": (_another_check, "cohort_changed"),
+}
+
+
+@pytest.mark.parametrize(("harm", "code"), HARMS.values(), ids=list(HARMS))
+def test_the_cohort_must_be_the_sealed_one(world: hub_kit.World, harm: Callable[[Path], object], code: str) -> None:
     harm(world.state / "cohorts" / PROJECT / "v1")
     assert code_of(world) == code
 
