@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 PY := .venv/bin/python
+COMPILE := .venv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 .PHONY: help demo test lint unit integration browser screenshots test-long bench lock clean
 
@@ -15,12 +16,13 @@ demo: ## Install what is missing, walk the whole job, stay up (EXIT=1: stop afte
 test: lint unit integration browser ## Lint, types, contracts and all tests
 	@echo "All parts of 'make test' ran: lint, unit, integration, browser."
 
-lint: ## Format, ruff, mypy, import contracts, dead code, dependencies
+lint: ## Format, ruff, mypy, import contracts, dependencies
 	@scripts/install dev
 	@.venv/bin/ruff format --check -q .
 	@.venv/bin/ruff check -q .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache
+	@.venv/bin/deptry -q .
 
 unit: ## Tests without processes or ports
 	@scripts/install dev
@@ -46,9 +48,11 @@ bench: ## Ratios against peers and limits, in one run
 	@$(PY) -m benchmarks
 
 lock: ## Resolve and hash all Python dependencies anew
-	@for name in uv services demo dev workspace; do \
-	  .venv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
-	    requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	@$(COMPILE) requirements/uv.in -o requirements/uv.txt
+	@$(COMPILE) requirements/workspace.in -o requirements/workspace.txt
+	@$(COMPILE) pyproject.toml -o requirements/services.txt
+	@$(COMPILE) pyproject.toml --extra demo -o requirements/demo.txt
+	@$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
 
 clean: ## Remove environments, caches and the demo's state
 	@rm -rf .venv .venv-workspace node_modules .cache .demo .mypy_cache .ruff_cache .hypothesis .coverage
