@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from governance.application.approve import Ruling, approve
+from governance.application.approve import Given, Ruling, approve
 from tidegate.cli.console import say
 from tidegate.cli.session import DEFAULT_STATE, AsOption, PasswordFileOption, StateOption, open_store, who_acts
 from tidegate.model import Decision, ExitCode, PersonRef, Project, TidegateError, Verdict, utc_now
@@ -34,8 +34,13 @@ def approve_command(
     password_file: PasswordFileOption = None,
     verdict: Annotated[Verdict, typer.Option("--verdict")] = Verdict.APPROVE,
     until: Annotated[str | None, typer.Option("--until", help="First instant at which it no longer counts.")] = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="The deletion that comes with a closing is meant.")] = False,
 ) -> None:
-    """Give an officer's verdict, bound to the SHA-256 of what is decided on."""
+    """Give an officer's verdict, bound to the SHA-256 of what is decided on.
+
+    While a project's stage is `closing`, the verdict is on its closing and on nothing else.
+    """
     if kind.lower() != "project":
         raise TidegateError(
             "kind_unknown", f"Approvals of {kind!r} are not given here.", "Use: project.", ExitCode.USAGE
@@ -44,10 +49,22 @@ def approve_command(
     actor = who_acts(store, officer, password_file)
     if actor is None:
         raise TidegateError("officer_needed", "An approval has a person behind it.", "Use --as.", ExitCode.USAGE)
-    ruling = Ruling(verdict=verdict, reason=reason, until=_instant(until))
-    approval, decision = approve(store, StorePolicy(store), name, actor, ruling, utc_now())
-    say(f"Approval {approval.name}: {verdict} project {name}, digest {approval.spec.subject.digest[:12]}.")
-    say(f"The policy said {decision.outcome} ({', '.join(o.kind for o in decision.obligations) or 'no duties'}).")
+    ruling = Ruling(verdict=verdict, reason=reason, until=_instant(until), deletion_meant=yes)
+    _tell(approve(store, StorePolicy(store), name, actor, ruling, utc_now()))
+
+
+def _tell(given: Given) -> None:
+    """What was decided on, in words: the work, or the closing that ends it."""
+    spec = given.approval.spec
+    subject = f"project {spec.subject.name}, digest {spec.subject.digest[:12]}"
+    if given.decision is None:
+        say(f"Approval {given.approval.name}: {spec.verdict} the closing of {subject}.")
+        if spec.verdict is Verdict.APPROVE:
+            say("Its workspaces are stopped, then the copy of its data, all homes and the shared folder are deleted.")
+        return
+    duties = ", ".join(duty.kind for duty in given.decision.obligations) or "no duties"
+    say(f"Approval {given.approval.name}: {spec.verdict} the work of {subject}.")
+    say(f"The policy said {given.decision.outcome} ({duties}).")
 
 
 def _instant(text: str | None) -> datetime | None:
