@@ -57,6 +57,8 @@ def serve(environment: Environment, _ports: Ports) -> None:
         server_header=False,
         proxy_headers=False,
         lifespan="off",
+        # A read that waited runs in the context of the request that waited; the next one must not inherit it.
+        reset_contextvars=True,
         timeout_graceful_shutdown=10,
     )
 

@@ -1,17 +1,20 @@
 """`python -m egress_review serve` as the supervisor starts it: it answers, refuses, and comes back after SIGKILL."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx2
 
 from egress_django import environment
-from egress_kit import World
+from egress_kit import PROJECT, RESEARCHER, World, sha
 
 DEADLINE = 60.0
 
@@ -23,14 +26,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def service(office: World, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def service(office: World, port: int, hub_api: str = "http://127.0.0.1:1/hub/api") -> Iterator[subprocess.Popen[bytes]]:
     environment(office.state)
     variables = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(sys.path),
         "TIDEGATE_STATE": str(office.state),
         "TIDEGATE_EGRESS_PORT": str(port),
-        "JUPYTERHUB_API_URL": "http://127.0.0.1:1/hub/api",
+        "JUPYTERHUB_API_URL": hub_api,
     }
     with (office.state / "serve.log").open("ab") as log:
         command = [sys.executable, "-m", "egress_review", "serve"]
@@ -93,3 +96,46 @@ def test_command_says_what_is_missing_in_one_line(office: World) -> None:
         assert done.returncode != 0
         assert word in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+class HubAnswer(BaseHTTPRequestHandler):
+    """What the hub says of the token of Rosa's workspace."""
+
+    def do_GET(self) -> None:
+        scopes = [f"access:servers!server={RESEARCHER}/{PROJECT}"]
+        body = json.dumps({"kind": "user", "name": RESEARCHER, "scopes": scopes}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing to say."""
+
+
+@contextmanager
+def hub() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), HubAnswer) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/hub/api"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_large_file_leaves_nothing_behind_on_its_connection(office: World) -> None:
+    """The session server keeps its connection open: what comes next on it must be answered like on a fresh one."""
+    made, port, content = office.draft(), free_port(), b"x" * 4_000_000
+    headers = {"Authorization": "token some-token"}
+    with (
+        hub() as api,
+        service(office, port, api),
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}/intake/v1", headers=headers, trust_env=False) as client,
+    ):
+        for number in range(3):
+            path = f"/drafts/{made.id}/files/t{number}.csv"
+            sent = client.put(path, content=content, headers={"X-Content-SHA256": sha(content)})
+            assert sent.status_code == httpx2.codes.CREATED
+            assert client.get("/drawn").json() == {"total": 0}
