@@ -14,6 +14,7 @@ from typing import Final
 
 import tidegate
 from egress_review.adapters.pictures import SandboxUser, redraw
+from egress_review.adapters.views import PICTURES, TEXTS
 from egress_review.checks import Finding as CheckFinding
 from egress_review.checks import ScanLimits, ScanResult, scan
 from egress_review.domain.request import Finding, OutputFile, Severity
@@ -22,7 +23,6 @@ from tidegate.model import Project, digest_of
 from tidegate.objects import FolderObjects
 from tidegate.store import SqliteStore
 
-PICTURES: Final = frozenset({"png", "jpeg"})
 SEVERITIES: Final = {"block": Severity.BLOCK, "flag": Severity.FLAG, "info": Severity.NOTE}
 CHECKS: Final = f"checks/{tidegate.__version__}"
 REDRAW: Final = "redraw/1"
@@ -93,6 +93,8 @@ class SandboxScanner:
 
     def _with_copy(self, file: OutputFile) -> OutputFile:
         """What leaves: the pixels of a picture drawn anew; the very bytes of a text or table that was read whole."""
+        if file.kind not in PICTURES | TEXTS:
+            return replace(file, findings=(*file.findings, UNSHOWABLE))
         if file.kind not in PICTURES:
             return replace(file, sanitised=file.sha256, sanitised_size=file.size)
         with self.quarantine.open(file.sha256) as stream:
@@ -132,4 +134,13 @@ UNDRAWABLE: Final = Finding(
     remedy="Save it again as a plain 8-bit PNG or JPEG of at most 50 million pixels.",
     detector=REDRAW,
     fingerprint=REDRAW,
+)
+UNSHOWABLE: Final = Finding(
+    code="VIEW.NONE",
+    kind="unsupported_type",
+    severity=Severity.BLOCK,
+    detail="There is no decoded view of this type, so nobody could say what would leave.",
+    remedy="Release its content as tables, texts or pictures.",
+    detector=CHECKS,
+    fingerprint="view/none",
 )

@@ -1,7 +1,6 @@
 """Looks up every token of a text in the cohort pack, which holds salted hashes and never an identifier."""
 
 import hashlib
-import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -19,7 +18,8 @@ LONGEST: Final = 256
 WORD: Final = re.compile(r"[^\s,;:\"'`()\[\]{}<>|=&*#!?]+")
 PATH_STEP: Final = re.compile(r"[/\\]+")
 JOINT: Final = re.compile(r"([_\-+~@.])")
-MOST_JOINTS: Final = 12
+# A UID has at most 31 joints: 64 characters, at least one between two dots.
+MOST_JOINTS: Final = 31
 # A number with a fraction is a measurement; one written with .0 may be an identifier that met a float column.
 WHOLE_FLOAT: Final = re.compile(r"(\d+)\.0+")
 FRACTION: Final = re.compile(r"[-+]?\d+\.\d+(?:e[-+]?\d+)?")
@@ -75,7 +75,7 @@ def tokens(line: str, *, whole: bool) -> Iterator[str]:
 
 
 def forms(word: str) -> Iterator[str]:
-    """The word, its path steps, and every unbroken sequence of its parts."""
+    """The word, its path steps, and every unbroken sequence of up to `MOST_JOINTS` joints of its parts."""
     if FRACTION.fullmatch(word):
         number = WHOLE_FLOAT.fullmatch(word)
         if number:
@@ -91,7 +91,6 @@ def _sequences(step: str) -> Iterator[str]:
     parts = JOINT.split(step)
     if len(parts) == 1:
         return
-    if len(parts) > 2 * MOST_JOINTS + 1:
-        parts = parts[: 2 * MOST_JOINTS + 1]
-    for start, end in itertools.combinations(range(0, len(parts) + 2, 2), 2):
-        yield "".join(parts[start : end - 1])
+    for start in range(0, len(parts), 2):
+        for end in range(start + 1, min(start + 2 * MOST_JOINTS + 2, len(parts) + 1), 2):
+            yield "".join(parts[start:end])

@@ -6,7 +6,7 @@ import json
 from typing import Any, Final
 
 from egress_review.checks.catalogue import found
-from egress_review.checks.decode import text_of
+from egress_review.checks.decode import other_readings, text_of
 from egress_review.checks.parts import Member, NotThisType, Parsed, Text
 
 NESTING: Final = 200
@@ -29,6 +29,7 @@ def parse_json(data: bytes, location: str) -> Parsed:
     """
     tree = _tree(text_of(data))
     parsed = Parsed("ipynb" if _is_notebook(tree) else "json")
+    parsed.texts += [Text(location, text) for text in other_readings(data)]
     _walk(tree, location, parsed, 0)
     return parsed
 

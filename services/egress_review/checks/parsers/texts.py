@@ -4,7 +4,7 @@ import csv
 import io
 from typing import Final
 
-from egress_review.checks.decode import text_of
+from egress_review.checks.decode import other_readings, text_of
 from egress_review.checks.parts import NotThisType, Parsed, Text
 
 DELIMITERS: Final = {"csv": ",;|\t", "tsv": "\t"}
@@ -14,7 +14,7 @@ csv.field_size_limit(2**31 - 1)
 
 
 def parse_plain(kind: str, data: bytes, location: str) -> Parsed:
-    return Parsed(kind, texts=[Text(location, text_of(data))])
+    return Parsed(kind, texts=[Text(location, text) for text in (text_of(data), *other_readings(data))])
 
 
 def parse_table(kind: str, data: bytes, location: str) -> Parsed:
@@ -25,7 +25,7 @@ def parse_table(kind: str, data: bytes, location: str) -> Parsed:
     """
     text = text_of(data)
     rows = _rectangle(text, DELIMITERS[kind])
-    parsed = Parsed(kind, texts=[Text(location, text)])
+    parsed = Parsed(kind, texts=[Text(location, text) for text in (text, *other_readings(data))])
     for number, row in enumerate(rows, 1):
         cells = (cell for cell in row if " " in cell or "," in cell or "^" in cell)
         parsed.texts += [Text(f"{location} > row {number}", cell, whole=True) for cell in cells]
