@@ -31,6 +31,7 @@ from provisioner.domain.gate import Verdict, judge, unreadable
 from provisioner.domain.gate_list import base_list
 from provisioner.domain.plan import Plan, PlanLine
 from provisioner.domain.transfer import PulledFile, PullProgress, PullResult, Refused, blob_path
+from tidegate.ledger import Record
 from tidegate.model import Dataset, GateRules, Project, Step, TidegateError
 from tidegate.model.project import Selection
 from tidegate.model.status import CohortStatus
@@ -361,6 +362,7 @@ class Bench:
     project: Project = field(default_factory=model_kit.project)
     may_continue: Callable[[Project, datetime], bool] = lambda _project, _now: True
     steps: list[Step] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
     progress: Callable[[Step], None] | None = None
 
     def __post_init__(self) -> None:
@@ -375,6 +377,7 @@ class Bench:
                 licence_of=model_kit.licence,
                 may_continue=self.may_continue,
                 clock=lambda: NOW,
+                record=lambda record, _now: self.records.append(record),
             )
         )
 

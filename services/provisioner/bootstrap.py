@@ -110,6 +110,7 @@ def cohort_pipeline(
         licence_of=lambda name: _licence(store, name),
         may_continue=lambda project, now: not stopping() and may_pull(store, project.name, now),
         clock=clock,
+        record=store.append,
     )
     return CohortPipeline(parts)
 

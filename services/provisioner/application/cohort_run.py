@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from pydantic import ValidationError
 
 from provisioner.ports import CohortShelf, CohortSource, CohortVault, ImageReader
+from tidegate.ledger import Record
 from tidegate.model import Dataset, Licence, Project, Step, StepState, TidegateError
 from tidegate.model.names import Frozen, Sha256
 from tidegate.model.status import CohortStatus
@@ -52,6 +53,7 @@ class Parts:
     """What the pipeline is made of.
 
     `may_continue(project, now)` is asked between files, with the time of `clock`: a licence that ends stops a pull.
+    `record` writes to the ledger what has no write of a status beside it: each file that was refused.
     """
 
     source: CohortSource
@@ -61,6 +63,7 @@ class Parts:
     licence_of: Callable[[str], Licence | None]
     may_continue: Callable[[Project, datetime], bool]
     clock: Callable[[], datetime]
+    record: Callable[[Record, datetime], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ A pull puts bytes into the vault under their hash, which permits nothing. Only f
 and what stayed out is thrown away (`drop_refused`) once the record stands.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from provisioner.application.case import PROVISIONER
 from provisioner.application.cohort_run import EMPTY, GATHERED, Empty, Run
 from provisioner.application.gatekeeping import Gatekeeper, Judged
 from provisioner.domain.elements import GateCode
@@ -23,9 +24,11 @@ from provisioner.domain.selection import (
     takes_modality,
 )
 from provisioner.domain.transfer import PulledFile, PullProgress, PullResult
+from tidegate.ledger import Event, Record
 from tidegate.model import Dataset, Project, TidegateError, digest_of
 
 MEGABYTE: Final = 1_000_000
+REFUSED_NAMED: Final = 100
 
 
 @dataclass(slots=True)
@@ -36,11 +39,17 @@ class Tally:
     names: list[str] = field(default_factory=list)
     out: list[tuple[str, str]] = field(default_factory=list)
     reasons: list[tuple[str, str]] = field(default_factory=list)
+    refused: list[dict[str, str]] = field(default_factory=list)
     refused_blobs: set[str] = field(default_factory=set)
 
     def leave_out(self, code: str, tag: str = "") -> None:
         self.out.append((code, tag))
         self.reasons.append((code, tag))
+
+    def refuse(self, code: str, tag: str = "", sha256: str = "") -> None:
+        """Leaves a file out for what it is, not because nobody asked for it: the ledger names each."""
+        self.leave_out(code, tag)
+        self.refused.append({"code": str(code), "tag": tag, "sha256": sha256})
 
 
 def gather(run: Run) -> Gathered:
@@ -58,10 +67,22 @@ def gather(run: Run) -> Gathered:
         _count_unselected(part, tally)
         _take(run, dataset, _pull(run, dataset, part.plan), tally)
     gathered = _gathered_from(run, tally)
+    _record_refused(run, tally.refused)
     if not gathered.rows:
         _remember_empty(run, plans, gathered)
     run.write_note(GATHERED, gathered)
     return gathered
+
+
+def _record_refused(run: Run, refused: Sequence[dict[str, str]]) -> None:
+    """Before the note that says all is gathered: a kill in between repeats them, and none is ever missing."""
+    told: list[dict[str, str | int]] = [{k: v for k, v in about.items() if v} for about in refused[:REFUSED_NAMED]]
+    if len(refused) > REFUSED_NAMED:
+        told.append({"more": len(refused) - REFUSED_NAMED})
+    subject = f"Cohort/{run.project.name}-v{run.version}"
+    for detail in told:
+        record = Record(event=Event.COHORT_FILE_REFUSED, actor=PROVISIONER, subject=subject, detail={**detail})
+        run.parts.record(record, run.now)
 
 
 def drop_refused(run: Run, gathered: Gathered) -> None:
@@ -96,7 +117,7 @@ def _pull(run: Run, dataset: Dataset, plan: Plan) -> PullResult:
 
 def _take(run: Run, dataset: Dataset, pulled: PullResult, tally: Tally) -> None:
     for refused in pulled.refused:
-        tally.leave_out(refused.code, refused.tag)
+        tally.refuse(refused.code, refused.tag)
     total = len(pulled.files)
     run.enter("CHECKING", f"Checking {total} files of {dataset.name} for identifying data.", total=total)
 
@@ -130,8 +151,8 @@ def _remember_empty(run: Run, plans: str, gathered: Gathered) -> None:
 
 def _sort(run: Run, dataset: Dataset, file: PulledFile, judged: Judged, tally: Tally) -> None:
     if judged.facts is None:
-        tally.out.append(judged.refusals[0])
-        tally.reasons.extend(judged.refusals)
+        tally.refuse(*judged.refusals[0], file.sha256)
+        tally.reasons.extend(judged.refusals[1:])
         tally.refused_blobs.add(file.sha256)
     elif not takes_modality(run.project.spec.selection, judged.facts.modality):
         tally.leave_out(NOT_SELECTED)
@@ -139,7 +160,7 @@ def _sort(run: Run, dataset: Dataset, file: PulledFile, judged: Judged, tally: T
     else:
         row = row_of(file.line, file.sha256, file.size, judged.facts, dataset)
         if row.path.casefold() in tally.rows:
-            tally.leave_out(GateCode.DUPLICATE_UID, "(0008,0018)")
+            tally.refuse(GateCode.DUPLICATE_UID, "(0008,0018)", file.sha256)
             tally.refused_blobs.add(file.sha256)
             return
         tally.rows[row.path.casefold()] = row
@@ -147,8 +168,10 @@ def _sort(run: Run, dataset: Dataset, file: PulledFile, judged: Judged, tally: T
 
 
 def _count_unselected(part: Selected, tally: Tally) -> None:
+    for _ in part.not_licensed:
+        tally.refuse(OWNER_NOT_LICENSED)
     codes = (
-        [(NOT_SELECTED, len(part.not_selected)), (OWNER_NOT_LICENSED, len(part.not_licensed))]
+        [(NOT_SELECTED, len(part.not_selected))]
         + [(SUBJECT_NOT_FOUND, part.not_found)]
         + [(left.code, left.files) for left in part.plan.left_out]
     )

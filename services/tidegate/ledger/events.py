@@ -16,7 +16,6 @@ class Event(StrEnum):
     RESOURCE_CREATED = "governance:resource:created"
     RESOURCE_CHANGED = "governance:resource:changed"
     APPROVAL_GIVEN = "governance:approval:given"
-    DECISION_MADE = "policy:decision:made"
 
     PROJECT_STATUS_CHANGED = "provisioner:project:status_changed"
     COHORT_PULL_STARTED = "provisioner:cohort:pull_started"
@@ -41,7 +40,6 @@ class Event(StrEnum):
     REQUEST_APPROVED = "egress:request:approved"
     REQUEST_REJECTED = "egress:request:rejected"
     REQUEST_WITHDRAWN = "egress:request:withdrawn"
-    REQUEST_EXPIRED = "egress:request:expired"
     REQUEST_RELEASED = "egress:request:released"
     REQUEST_REVOKED = "egress:request:revoked"
     FILE_ADDED = "egress:file:added"

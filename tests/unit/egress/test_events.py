@@ -63,7 +63,6 @@ SEEN_ELSEWHERE = {
     Event.HOLD_SEEN,
     Event.ACTION_REFUSED,
     Event.DOWNLOAD_REFUSED,
-    Event.REQUEST_EXPIRED,  # no first-line act leads to it
 }
 
 

@@ -19,6 +19,7 @@ from tidegate.identity import (
     set_disabled,
 )
 from tidegate.ledger import Actor, Event
+from tidegate.ledger.verify import read_row
 from tidegate.model import TidegateError
 from tidegate.store import SqliteStore
 
@@ -143,6 +144,13 @@ def test_a_changed_password_replaces_the_old_one(rosa: SqliteStore) -> None:
     change_password(rosa, "rosa", "another long enough one", ACTOR, NOW)
     assert code_of(rosa, "rosa", PASSWORD) == "login_refused"
     assert check_password(rosa, Attempts(), "rosa", "another long enough one", NOW)
+
+
+def test_a_changed_password_is_recorded_without_it(rosa: SqliteStore) -> None:
+    change_password(rosa, "rosa", "another long enough one", ACTOR, NOW)
+    last = [entry.record for rows in rosa.rows().values() for row in rows if (entry := read_row(row))][-1]
+    assert (last.event, last.subject) == (Event.ACCOUNT_PASSWORD_CHANGED, "account/rosa")
+    assert "another" not in last.model_dump_json()
 
 
 def test_the_same_characters_typed_differently_are_the_same_password(store: SqliteStore) -> None:
