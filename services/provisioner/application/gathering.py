@@ -98,7 +98,7 @@ def _drop(run: Run, blobs: Iterable[str]) -> None:
 def _plan(run: Run, dataset: Dataset) -> Selected:
     run.check()
     plan = run.parts.source.plan(dataset, run.project.spec.selection)
-    return select(plan, run.project.spec.selection, run.datasets)
+    return select(plan, run.project.spec.selection, dataset, run.datasets)
 
 
 def _pull(run: Run, dataset: Dataset, plan: Plan) -> PullResult:

@@ -25,15 +25,18 @@ class Selected:
     not_found: int
 
 
-def select(plan: Plan, selection: Selection, datasets: tuple[Dataset, ...]) -> Selected:
-    """Lines of the subjects asked for, and only those whose owner's licence is among the project's data sets.
+def select(plan: Plan, selection: Selection, dataset: Dataset, datasets: tuple[Dataset, ...]) -> Selected:
+    """Lines of the subjects asked for, and only those that the licence of `dataset` really covers.
 
-    XNAT shows a shared experiment inside other projects too; its licence is its owner's.
+    XNAT shows a shared experiment inside other projects too; its licence is its owner's. It is taken only where another
+    of the project's data sets, approved with it, covers the owner, and under the very same licence: the file would be
+    delivered and released under the terms of the data set it was reached through.
     """
     asked = frozenset(selection.subjects)
     wanted = [line for line in plan.lines if not asked or line.subject in asked]
-    owners = {dataset.spec.xnat.project for dataset in datasets if dataset.spec.xnat.server == plan.server}
-    owned = [line for line in wanted if line.owner_project in owners]
+    owners = {line.owner_project for line in wanted}
+    licensed = {owner for owner in owners if _same_licence(owner, dataset, datasets)}
+    owned = [line for line in wanted if line.owner_project in licensed]
     found = {line.subject for line in wanted}
     return Selected(
         plan=Plan(plan.server, plan.dataset, tuple(owned), plan.left_out),
@@ -41,6 +44,15 @@ def select(plan: Plan, selection: Selection, datasets: tuple[Dataset, ...]) -> S
         not_licensed=_without(wanted, owned),
         not_found=len(asked - found),
     )
+
+
+def _same_licence(owner: str, dataset: Dataset, datasets: tuple[Dataset, ...]) -> bool:
+    """Whether all that is registered of this XNAT project stands under the licence of `dataset`, and something is."""
+    server = dataset.spec.xnat.server
+    if owner == dataset.spec.xnat.project:
+        return True
+    of_owner = [d for d in datasets if (d.spec.xnat.server, d.spec.xnat.project) == (server, owner)]
+    return bool(of_owner) and all(d.spec.licence == dataset.spec.licence for d in of_owner)
 
 
 def takes_modality(selection: Selection, modality: str) -> bool:
