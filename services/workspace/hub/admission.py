@@ -13,6 +13,8 @@ from typing import Final
 from tidegate.model import (
     Decision,
     ExitCode,
+    Grant,
+    GrantSpec,
     Kind,
     PersonRef,
     Project,
@@ -26,6 +28,7 @@ from tidegate.objects.sealed_view import MANIFEST, fault_of
 from tidegate.store import ResourceStore
 
 ASK_THE_LEAD: Final = "Ask the project's lead; the start page says who that is."
+SEE_START_PAGE: Final = "The start page says what it waits for."
 MADE_AGAIN: Final = "It is checked and made again by itself; try again in a minute, then tell the operator."
 Decide = Callable[[str, PersonRef, datetime], Decision]
 
@@ -50,13 +53,13 @@ def check_start(store: ResourceStore, decide: Decide, project_name: str, person:
     """The admission, or the reason against it.
 
     Raises:
-        TidegateError: ``server_name_required``, ``spawn_right_missing``, ``spawn_right_ended``, ``cohort_not_ready``,
-            ``cohort_changed``, or the policy's own code.
+        TidegateError: ``server_name_required``, ``spawn_right_missing``, ``spawn_right_ended``,
+            ``spawn_right_withheld``, ``cohort_not_ready``, ``cohort_changed``, or the policy's own code.
     """
     if not project_name:
         raise _refused("server_name_required", "A workspace belongs to a project; open it from the start page.")
     status = store.project_status(project_name)
-    right = _live_right(status, project_name, person, now)
+    right = _live_right(store, project_name, person, now)
     project = store.get(Kind.PROJECT, project_name)
     if not isinstance(project, Project):
         raise _refused("spawn_right_missing", f"There is no project {project_name} open to you.", ASK_THE_LEAD)
@@ -64,16 +67,39 @@ def check_start(store: ResourceStore, decide: Decide, project_name: str, person:
     return Admission(project, person, right, _cohort_in_place(status, project_name), decision)
 
 
-def _live_right(status: ProjectStatus, project: str, person: PersonRef, now: datetime) -> SpawnRight:
-    rights = [right for right in status.spawn_rights if right.person == person]
+def _live_right(store: ResourceStore, project: str, person: PersonRef, now: datetime) -> SpawnRight:
+    rights = [right for right in store.project_status(project).spawn_rights if right.person == person]
     if not rights:
-        # The same words whether the project exists or not: its name may be nobody else's business.
-        raise _refused("spawn_right_missing", f"There is no project {project} open to you.", ASK_THE_LEAD)
+        raise _no_right(store, project, person, now)
     latest = max(rights, key=lambda right: right.until)
     if latest.until <= now:
-        sentence = f"Your access to {project} ended at {to_text(latest.until)}: {latest.because}."
-        raise _refused("spawn_right_ended", sentence, ASK_THE_LEAD)
+        raise _ended(project, latest.until, latest.because)
     return latest
+
+
+def _no_right(store: ResourceStore, project: str, person: PersonRef, now: datetime) -> TidegateError:
+    """Who holds or held a grant is told what stands in the way; to all others no project is there."""
+    held = [grant.spec for grant in store.list(Kind.GRANT) if isinstance(grant, Grant)]
+    own = [spec for spec in held if spec.project == project and spec.person == person]
+    if not own:
+        # The same words whether the project exists or not: its name may be nobody else's business.
+        return _refused("spawn_right_missing", f"There is no project {project} open to you.", ASK_THE_LEAD)
+    ends = max(_end_of(spec) for spec in own)
+    if ends[0] <= now:
+        return _ended(project, *ends)
+    return _refused("spawn_right_withheld", f"The project {project} is not ready to be worked in.", SEE_START_PAGE)
+
+
+def _end_of(spec: GrantSpec) -> tuple[datetime, str]:
+    ends = [(spec.until, "your grant ended")]
+    if spec.training is not None:
+        ends.append((spec.training.until, "your training ended"))
+    return min(ends)
+
+
+def _ended(project: str, at: datetime, because: str) -> TidegateError:
+    sentence = f"Your access to {project} ended at {to_text(at)}: {because}."
+    return _refused("spawn_right_ended", sentence, f"What you made is kept. {ASK_THE_LEAD}")
 
 
 def _allowed(decision: Decision, project: str) -> Decision:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import hub_kit
+import model_kit
 from hub_kit import PROJECT
 from tidegate.model import Decision, Denial, ExitCode, Outcome, PersonRef, TidegateError
 from tidegate.objects.sealed_view import Looks, looks_of, note_path
@@ -75,6 +76,30 @@ def test_a_project_that_does_not_exist_reads_like_one_that_is_closed_to_me(world
 
 def test_a_right_of_the_same_name_at_another_issuer_is_not_mine(world: hub_kit.World) -> None:
     assert code_of(world, person=PersonRef(issuer="elsewhere", subject="rosa")) == "spawn_right_missing"
+
+
+@pytest.mark.parametrize(
+    ("grant", "code", "words"),
+    [
+        ({"until": NOW - timedelta(seconds=1)}, "spawn_right_ended", "your grant ended"),
+        (
+            {"until": NOW + timedelta(days=9), "training": {"ref": "course", "until": NOW}},
+            "spawn_right_ended",
+            "your training ended",
+        ),
+        ({"until": NOW + timedelta(days=9)}, "spawn_right_withheld", "not ready"),
+    ],
+    ids=["grant ended", "training ended", "project not ready"],
+)
+def test_whose_right_was_taken_away_is_told_why(
+    world: hub_kit.World, grant: dict[str, object], code: str, words: str
+) -> None:
+    held = model_kit.grant("ravi", person="ravi", project=PROJECT, since=NOW - timedelta(days=9), **grant)
+    world.put("Grant", "ravi", held.spec_json())
+    with pytest.raises(TidegateError) as caught:
+        start(world, person=PersonRef(subject="ravi"))
+    assert caught.value.code == code
+    assert words in caught.value.sentence
 
 
 @pytest.mark.parametrize(("left", "admitted"), [(1, True), (0, False), (-1, False)])
