@@ -9,7 +9,7 @@ from tidegate.model import TidegateError
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
-_WORDS: Final[Mapping[Code, tuple[str, str]]] = {
+WORDS: Final[Mapping[Code, tuple[str, str]]] = {
     Code.DIGEST_MISSING: (
         "XNAT at {server} has no MD5 digest for {what}, so the copy could not be verified.",
         "Ask the custodian to refresh the XNAT catalogue with checksums, then pull again.",
@@ -59,7 +59,7 @@ _WORDS: Final[Mapping[Code, tuple[str, str]]] = {
 
 def failure(code: Code, server: str, what: str) -> TidegateError:
     """The error for `code`. `what` names a listing or a file by its label; it never holds a value from a file."""
-    sentence, fix = _WORDS[code]
+    sentence, fix = WORDS[code]
     return TidegateError(code, sentence.format(server=server, what=what), fix)
 
 
