@@ -53,6 +53,19 @@ def end_claim(ports: Ports, request_id: str, by: By) -> Request:
     return perform(ports, Action.REVIEW, request_id, by, change)
 
 
+def open_votes(ports: Ports, request_id: str, by: By) -> Request:
+    """See the turn's votes without a review of one's own: who does decides with the others, and does not vote."""
+
+    def change(before: Request, _facts: Facts) -> Changed:
+        person = _person(by)
+        review = before.review_of(person) or Review(person=person, turn=before.turn)
+        kept = tuple(claim for claim in before.claims if claim.person != person)
+        after = replace(before, claims=kept).with_review(replace(review, opened=review.opened or by.now))
+        return after, (record(Event.REVIEWS_OPENED, by.actor, before, without_a_vote=review.submitted is None),)
+
+    return perform(ports, Action.OPEN_VOTES, request_id, by, change)
+
+
 def vote(ports: Ports, request_id: str, by: By, choices: Mapping[str, str]) -> Request:
     """Vote on files, by name. The ledger gets commitments; the votes themselves are opened with the reviews."""
 
@@ -64,7 +77,8 @@ def vote(ports: Ports, request_id: str, by: By, choices: Mapping[str, str]) -> R
         kept = tuple(old for old in review.votes if old.file not in {new.file for new in fresh})
         records = tuple(_vote_record(before, by, review, new) for new in fresh)
         after = _with_claim(before, person, by).with_review(replace(review, votes=kept + fresh))
-        return after, records or (record(Event.CLAIM_TAKEN, by.actor, before, renewed=True),)
+        late = _opening(after, by) if fresh and review.submitted is not None else ()
+        return after, (*records, *late) or (record(Event.CLAIM_TAKEN, by.actor, before, renewed=True),)
 
     return perform(ports, Action.REVIEW, request_id, by, change)
 

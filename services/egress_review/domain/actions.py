@@ -20,6 +20,7 @@ class Action(StrEnum):
     WITHDRAW = "withdraw"
     REVIEW = "review"
     RESET_VOTE = "reset-vote"
+    OPEN_VOTES = "open-votes"
     RETURN_EARLY = "return-early"
     RETURN = "return"
     REJECT = "reject"
@@ -58,6 +59,7 @@ ACTIONS: Final[dict[Action, dict[Party, States]]] = {
     Action.WITHDRAW: {Party.AUTHOR: D | K},
     Action.REVIEW: {Party.CHECKER: S | V},
     Action.RESET_VOTE: {Party.CHECKER: S | V},
+    Action.OPEN_VOTES: _DECIDE,
     Action.RETURN_EARLY: {Party.CHECKER: S},
     Action.RETURN: _DECIDE,
     Action.REJECT: _DECIDE,
@@ -86,6 +88,7 @@ CHECKERS_ACTS: Final = frozenset(
     {
         Action.REVIEW,
         Action.RESET_VOTE,
+        Action.OPEN_VOTES,
         Action.RETURN_EARLY,
         Action.RETURN,
         Action.REJECT,
@@ -93,6 +96,8 @@ CHECKERS_ACTS: Final = frozenset(
         Action.APPROVE,
     }
 )
+# What is decided from the votes: for those who may see them.
+FROM_THE_VOTES: Final = frozenset({Action.RETURN, Action.REJECT, Action.ESCALATE, Action.APPROVE})
 # What goes on while a request is held: looking, taking back, revoking, closing, giving up a release half done.
 WHILE_HELD: Final = frozenset(
     {

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from egress_review.domain.actions import CHECKERS_ACTS, WHILE_HELD, Action, states_for
+from egress_review.domain.actions import CHECKERS_ACTS, FROM_THE_VOTES, WHILE_HELD, Action, states_for
 from egress_review.domain.holds import Hold
 from egress_review.domain.parties import Actor, ActorKind, Party, human_of
 from egress_review.domain.refusals import REFUSALS, Refusal, RefusalError
 from egress_review.domain.request import Request
 from egress_review.domain.status import V
+from egress_review.domain.visibility import has_opened
 from egress_review.domain.votes import all_approved
 
 SEATS: Final = 2
@@ -122,8 +123,13 @@ def _version(ask: Ask) -> str:
 
 
 def _blind(ask: Ask) -> str:
-    """Who has opened the others' votes of this turn without a review of their own in cannot vote in it."""
+    """Who has opened the others' votes of this turn without a review of their own in cannot vote in it.
+
+    And who may still vote decides nothing from the votes: whether an approval goes through would tell them.
+    """
     review = ask.request.review_of(ask.actor.person) if ask.actor.person else None
+    if ask.action in FROM_THE_VOTES and not has_opened(ask.request, ask.actor):
+        return "votes_not_opened"
     spoiled = review is not None and review.opened is not None and review.submitted is None
     return "votes_already_opened" if ask.action is Action.REVIEW and spoiled else ""
 

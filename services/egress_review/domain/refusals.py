@@ -89,6 +89,12 @@ _ROWS: Final = (
         "You have seen this round's votes, so you cannot vote in it.",
         "blind",
     ),
+    (
+        "votes_not_opened",
+        Kind.CONFLICT,
+        "Give your own review first, or open the votes: then you decide with the others but do not vote.",
+        "blind",
+    ),
     ("votes_missing", Kind.CONFLICT, "Vote on every file before you submit your review.", "review"),
     ("comment_missing", Kind.INPUT, "Say in a comment what needs to change.", "review"),
     ("reason_missing", Kind.INPUT, "Give a reason; it goes on the record.", "reasons"),
@@ -128,6 +134,12 @@ _ROWS: Final = (
     ("unknown_file", Kind.NOT_VISIBLE, "The request has no such file.", "visibility"),
     ("choice_invalid", Kind.INPUT, "A vote is either to approve or to request changes.", "review"),
     # download
+    (
+        "not_our_link",
+        Kind.FORBIDDEN,
+        "Another page led here, and a download counts. Use the link on the request's own page.",
+        "download",
+    ),
     ("download_ended", Kind.CONFLICT, "The time for downloading this release is over.", "download"),
     ("download_used_up", Kind.CONFLICT, "You have downloaded this file as often as is allowed.", "download"),
     ("file_changed", Kind.CONFLICT, "The stored file is not the one that was approved; nothing was sent.", "integrity"),

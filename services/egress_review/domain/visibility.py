@@ -48,17 +48,32 @@ PUBLIC_SEEN: Final[dict[Phase, frozenset[Party]]] = {
 }
 
 
-def can_see_votes(request: Request, parties: frozenset[Party]) -> bool:
-    """Whether these parties see the others' votes of the current turn."""
-    return bool(parties) and parties <= VOTES_SEEN[PHASES[request.status]]
+def has_opened(request: Request, actor: Actor) -> bool:
+    """Whether a checker's own review of the turn is in, or they have opened the votes and so gave up theirs."""
+    review = request.review_of(actor.person) if actor.person else None
+    return review is not None and (review.submitted or review.opened) is not None
+
+
+def is_blind(request: Request, actor: Actor, parties: frozenset[Party]) -> bool:
+    """A checker who may still vote sees nothing of the turn's votes, however many of them are in."""
+    consolidating = PHASES[request.status] is Phase.CONSOLIDATING
+    return consolidating and Party.CHECKER in parties and not has_opened(request, actor)
+
+
+def can_see_votes(request: Request, actor: Actor, parties: frozenset[Party]) -> bool:
+    """Whether this actor sees the others' votes of the current turn."""
+    seen = bool(parties) and parties <= VOTES_SEEN[PHASES[request.status]]
+    return seen and not is_blind(request, actor, parties)
 
 
 def can_see_review(request: Request, review: Review, actor: Actor, parties: frozenset[Party]) -> bool:
     if review.person == actor.person:
         return True
+    if review.submitted is None:
+        return False
     if review.turn < _first_hidden_turn(request):
         return bool(parties) and parties <= DECIDERS | PROJECT
-    return review.submitted is not None and can_see_votes(request, parties)
+    return can_see_votes(request, actor, parties)
 
 
 def can_see_comment(request: Request, comment: Comment, actor: Actor, parties: frozenset[Party]) -> bool:
@@ -66,6 +81,8 @@ def can_see_comment(request: Request, comment: Comment, actor: Actor, parties: f
         return True
     if comment.turn < _first_hidden_turn(request):
         return bool(parties) and parties <= (DECIDERS | PROJECT if comment.public else DECIDERS)
+    if is_blind(request, actor, parties):
+        return False
     seen = PUBLIC_SEEN if comment.public else PRIVATE_SEEN
     return bool(parties) and parties <= seen[PHASES[request.status]]
 

@@ -27,7 +27,8 @@ def _texts(form: QueryDict) -> dict[str, object]:
 
 def _submit(ports: Ports, request_id: str, by: By, form: QueryDict) -> Request:
     """Texts and submission are one form: both must be as the person sees them."""
-    changed = drafts.edit_texts(ports, request_id, By(by.actor, by.now, by.version), _texts(form))
+    before = By(by.actor, by.now, by.version, f"{by.key}:texts")
+    changed = drafts.edit_texts(ports, request_id, before, _texts(form))
     return drafts.submit(ports, request_id, By(by.actor, by.now, changed.version, by.key))
 
 
@@ -46,6 +47,7 @@ ACTS: Final[dict[str, Act]] = {
     "remove": lambda ports, rid, who, form: drafts.remove_file(ports, rid, who, form.get("file", "")),
     "claim": lambda ports, rid, who, _form: reviewing.claim(ports, rid, who),
     "unclaim": lambda ports, rid, who, _form: reviewing.end_claim(ports, rid, who),
+    "open": lambda ports, rid, who, _form: reviewing.open_votes(ports, rid, who),
     "vote": lambda ports, rid, who, form: reviewing.vote(ports, rid, who, _votes(form)),
     "review": _review,
     "comment": lambda ports, rid, who, form: reviewing.add_comment(
@@ -64,6 +66,7 @@ DONE: Final[dict[str, str]] = {
     "remove": "The file is taken out.",
     "claim": "You have claimed this request for four hours.",
     "unclaim": "Your claim has ended.",
+    "open": "The votes are open to you. You take no part in this round's vote any more.",
     "vote": "Your votes are saved. They count once you submit your review.",
     "review": "Your review is submitted.",
     "comment": "Your comment is saved.",

@@ -20,7 +20,7 @@ from egress_review.domain.decide import Facts, free_seats
 from egress_review.domain.inputs import TEXT_FIELDS
 from egress_review.domain.request import Choice, OutputFile, Request, Review
 from egress_review.domain.status import OWNERS, STATUS_WORDS, Owner, S, V
-from egress_review.domain.visibility import checker_names
+from egress_review.domain.visibility import checker_names, has_opened
 from egress_review.domain.votes import FileDecision, decision_of
 from egress_review.web.acts import DONE, VOTE
 from egress_review.web.desk import desk
@@ -118,6 +118,7 @@ def _about(seen: Seen, who: By) -> dict[str, Any]:
         "choices": [(choice.value, words) for choice, words in CHOICE_WORDS.items()],
         "can": {action.name.lower(): True for action in seen.allowed},
         "may_claim": _may_claim(seen, who),
+        "may_open": Action.OPEN_VOTES in seen.allowed and not has_opened(found, who.actor),
         "claims": len(found.live_claims(who.now)),
         "held": seen.facts.holds,
         # One key for the page: its forms differ in their act, and a page is sent once.

@@ -53,6 +53,7 @@ LISTED = {
     Action.WITHDRAW: "AU DK",
     Action.REVIEW: "CK SV",
     Action.RESET_VOTE: "CK SV",
+    Action.OPEN_VOTES: "CK V",
     Action.RETURN_EARLY: "CK S",
     Action.RETURN: "CK V",
     Action.REJECT: "CK V",
@@ -93,7 +94,7 @@ def ripe(status: Status) -> Request:
     release = Release(NOW, NOW + timedelta(days=7), 3, "b" * 64, "c" * 64, (AUTHOR, READER))
     bare = Request("1" * 20, "p1", AUTHOR, NOW, NOW, status=status, turn=1, files=(file,), release=release)
     votes = (Vote(file.name, Choice.APPROVE, binding_digest(bare, file)),)
-    reviews = tuple(Review(person, 1, votes, submitted=NOW) for person in people)
+    reviews = tuple(Review(person, 1, votes, submitted=NOW) for person in (*people, READER))
     return replace(bare, reviews=reviews, claims=(Claim(READER, NOW + timedelta(hours=1)),))
 
 
