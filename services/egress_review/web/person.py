@@ -13,6 +13,7 @@ from egress_review.application.acts import By
 from egress_review.application.looking import is_checker
 from egress_review.domain.parties import as_person
 from egress_review.web.desk import desk
+from tidegate.model import digest_of
 from tidegate.web.login import person_of
 
 Extra = ParamSpec("Extra")
@@ -43,12 +44,20 @@ def by(request: HttpRequest) -> By:
         actor=as_person(person),
         now=desk().clock(),
         version=int(version) if version.isdecimal() and len(version) < VERSION_DIGITS else None,
-        key=request.POST.get("key", "")[:KEY_LENGTH],
+        key=_key_of(request),
     )
 
 
 VERSION_DIGITS = 10
-KEY_LENGTH = 64
+NOT_OF_THE_PRESS = frozenset({"csrfmiddlewaretoken"})
+
+
+def _key_of(request: HttpRequest) -> str:
+    """One press of one button: the page's key with what was sent where. Another vote from the same page is another."""
+    if not request.POST.get("key"):
+        return ""
+    sent = sorted((name, values) for name, values in request.POST.lists() if name not in NOT_OF_THE_PRESS)
+    return digest_of([request.path, sent])
 
 
 def about_reader(request: HttpRequest) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from django.views.decorators.http import require_GET
 
 from egress_review.application import looking
 from egress_review.application.downloads import open_download, read_beside
+from egress_review.domain.refusals import refused
 from egress_review.web.desk import desk
 from egress_review.web.person import by, signed_in
+from tidegate.web.origin import asked_from_here
 
 
 @require_GET
@@ -35,6 +37,8 @@ def picture(request: HttpRequest, request_id: str, name: str) -> HttpResponseBas
 @require_GET
 @signed_in
 def download(request: HttpRequest, request_id: str, name: str) -> HttpResponseBase:
+    if not asked_from_here(request):
+        raise refused("not_our_link")
     found = open_download(desk().ports, request_id, by(request), name, desk().clock)
     return StreamingHttpResponse(
         in_a_thread(found.chunks),
