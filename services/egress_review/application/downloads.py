@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from egress_review.application.acts import By, note_refusal, record, required, seen
+from egress_review.application.reviewing import allowed_by_policy
 from egress_review.domain.actions import Action
 from egress_review.domain.refusals import RefusalError, refused
 from egress_review.domain.request import Release, Request
@@ -39,7 +40,7 @@ def open_download(ports: Ports, request_id: str, by: By, name: str, clock: Calla
     try:
         with ports.requests.locked():
             request, _facts = seen(ports, Action.DOWNLOAD, request_id, by)
-            release = _running(request, by.now)
+            release = _running(ports, request, by)
             file = request.file(name)
             if file is None or file.withdrawn:
                 raise refused("unknown_file")
@@ -65,7 +66,7 @@ def downloads_left(ports: Ports, request: Request, by: By, name: str) -> int:
 def read_beside(ports: Ports, request_id: str, by: By, which: str) -> bytes:
     """The record or the duties, which lie beside the files; not counted, same rights."""
     request, _facts = seen(ports, Action.DOWNLOAD, request_id, by)
-    release = _running(request, by.now)
+    release = _running(ports, request, by)
     sha256 = {"record.json": release.record, "ATTRIBUTION.md": release.attribution}.get(which)
     if sha256 is None:
         raise refused("unknown_file")
@@ -75,9 +76,11 @@ def read_beside(ports: Ports, request_id: str, by: By, which: str) -> bytes:
         return stream.read()
 
 
-def _running(request: Request, now: datetime) -> Release:
-    if request.release is None or now >= request.release.until:
+def _running(ports: Ports, request: Request, by: By) -> Release:
+    """The release, while it lasts. The policy is asked again: an approval of the project may have been taken back."""
+    if request.release is None or by.now >= request.release.until:
         raise refused("download_ended")
+    allowed_by_policy(ports, request, by)
     return request.release
 
 
@@ -103,7 +106,7 @@ def _chunks(ports: Ports, request_id: str, by: By, sha256: str, clock: Callable[
 
 def _check_again(ports: Ports, request_id: str, by: By) -> None:
     try:
-        _running(seen(ports, Action.DOWNLOAD, request_id, by)[0], by.now)
+        _running(ports, seen(ports, Action.DOWNLOAD, request_id, by)[0], by)
     except RefusalError as refusal:
         request = required(ports, request_id)
         cut = record(Event.DOWNLOAD_REFUSED, by.actor, request, code=refusal.code, cut=True)

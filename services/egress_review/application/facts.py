@@ -39,7 +39,7 @@ def holds_on(
     if request.status in FINAL:
         return ()
     intact = all(_is_there(ports, file.sha256, file.size) for file in request.outputs)
-    return holds_of(dated_facts(ports, request.author, project, licences, files_intact=intact), now)
+    return holds_of(dated_facts(ports, request.author, project, licences, now, files_intact=intact), now)
 
 
 def dated_facts(
@@ -47,13 +47,16 @@ def dated_facts(
     author: PersonRef,
     project: Project | None,
     licences: tuple[LicenceTerms, ...] | None,
+    now: datetime,
     *,
     files_intact: bool = True,
 ) -> DatedFacts:
+    """Only grants that hold now count: neither one to come nor one long ended bridges a gap."""
     if project is None:
         return DatedFacts(project_known=False)
     active = ports.people.is_active(author)
-    grants = tuple(g for g in ports.people.grants_of(author) if g.project == project.name and g.role in AUTHORS_ROLES)
+    of_project = (g for g in ports.people.grants_of(author) if g.project == project.name and g.role in AUTHORS_ROLES)
+    grants = tuple(grant for grant in of_project if is_live(grant, now))
     ends = [terms.grant.valid_to for terms in licences or () if terms.grant.valid_to is not None]
     return DatedFacts(
         project_ends=project.spec.ends,
@@ -74,7 +77,7 @@ def check_may_create(ports: Ports, actor: Actor, project: Project | None, now: d
     roles = {g.role for g in ports.people.grants_of(actor.person) if g.project == project.name and is_live(g, now)}
     if not roles & AUTHORS_ROLES:
         raise refused("not_allowed")
-    holds = holds_of(dated_facts(ports, actor.person, project, ports.people.licences(project)), now)
+    holds = holds_of(dated_facts(ports, actor.person, project, ports.people.licences(project), now), now)
     if holds:
         raise refused("held", " ".join(hold.sentence for hold in holds))
     return project

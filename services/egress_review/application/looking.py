@@ -79,7 +79,8 @@ def look_at_picture(ports: Ports, request_id: str, by: By, name: str) -> bytes:
 
 
 def own_requests(ports: Ports, by: By) -> tuple[Request, ...]:
-    return ports.requests.find(author=by.actor.person) if by.actor.person else ()
+    person = by.actor.person
+    return ports.requests.find(author=person) if person and ports.people.is_active(person) else ()
 
 
 def queue(ports: Ports, by: By) -> tuple[tuple[Request, Facts], ...]:
@@ -91,7 +92,7 @@ def queue(ports: Ports, by: By) -> tuple[tuple[Request, Facts], ...]:
 
 def projects_of(ports: Ports, by: By) -> tuple[Project, ...]:
     """The projects in which this person may ask for a release."""
-    if by.actor.person is None:
+    if by.actor.person is None or not ports.people.is_active(by.actor.person):
         return ()
     grants = [g for g in ports.people.grants_of(by.actor.person) if g.role in AUTHORS_ROLES and is_live(g, by.now)]
     return tuple(project for project in ports.people.projects() if any(g.project == project.name for g in grants))
