@@ -29,20 +29,9 @@ class Notebook:
         Raises:
             TidegateError: ``cell_failed`` with the name of the exception.
         """
-        message = self._message(
-            "execute_request",
-            {
-                "code": code,
-                "silent": False,
-                "store_history": True,
-                "user_expressions": {},
-                "allow_stdin": False,
-                "stop_on_error": True,
-            },
-        )
-        self._socket.send(json.dumps(message))
+        asked = self.send(code)
         printed: list[str] = []
-        for answer in self._answers(message["header"]["msg_id"]):
+        for answer in self._answers(asked):
             kind, content = answer["msg_type"], answer["content"]
             if kind == "stream":
                 printed.append(content["text"])
@@ -51,6 +40,20 @@ class Notebook:
             elif kind == "status" and content["execution_state"] == "idle":
                 return "".join(printed)
         raise TidegateError("cell_silent", f"The kernel gave no answer within {ANSWER_SECONDS:.0f} s.")
+
+    def send(self, code: str) -> str:
+        """Have a cell run, without waiting for it; the number its answers bear."""
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+        }
+        message = self._message("execute_request", content)
+        self._socket.send(json.dumps(message))
+        return str(message["header"]["msg_id"])
 
     def close(self) -> None:
         self._socket.close()

@@ -1,8 +1,5 @@
 """`tidegate demo`: prepares the stage, starts everything with `up`, walks the job, and stays up unless told not to."""
 
-import os
-import signal
-
 from tidegate.demo.report import Report
 from tidegate.demo.stage import PEOPLE, make_accounts, password_of, sample_xnat, write_objects
 from tidegate.demo.walk import Walk
@@ -28,13 +25,12 @@ def demo(settings: Settings, *, stay: bool) -> int:
         report.note(f"Sample XNAT with real DICOM at {xnat}")
         objects = write_objects(settings.state, xnat)
 
-        def walk(hub: HubSettings) -> None:
+        def walk(hub: HubSettings) -> bool:
             Walk(settings.state, objects, hub.public_url, hub.review_url, report).run()
             report.end()
             if stay:
                 _say_where(report, hub)
-            else:
-                os.kill(os.getpid(), signal.SIGTERM)
+            return stay
 
         return up(settings, say=report.note, ready=walk)
 

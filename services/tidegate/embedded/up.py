@@ -39,15 +39,17 @@ RESTART_WINDOW: Final = 60.0
 HUB_CONFIG: Final = "workspace.hub.config"
 
 Say = Callable[[str], None]
+Ready = Callable[[HubSettings], bool]
 
 
-def up(settings: Settings, *, say: Say = print, ready: Callable[[HubSettings], None] | None = None) -> int:
+def up(settings: Settings, *, say: Say = print, ready: Ready | None = None) -> int:
     """Run until asked to end (SIGINT, SIGTERM), then leave no process behind.
 
     Args:
         settings: folder, address and ports.
         say: told each step, one line each.
-        ready: called once everything answers; the demo's walk runs here. When it raises, everything is ended.
+        ready: called once everything answers; the demo's walk runs here. When it raises or says no, everything is
+            ended. A signal cuts it short.
 
     Returns:
         The exit code of the command.
@@ -55,7 +57,7 @@ def up(settings: Settings, *, say: Say = print, ready: Callable[[HubSettings], N
     Raises:
         TidegateError: ``address_invalid``, ``port_invalid``, ``demo_passwords_public``, ``opa_wheel_missing``,
             ``node_missing``, ``node_too_old``, ``proxy_missing``, ``workspace_env_missing``, ``sandbox_impossible``,
-            ``state_unusable``, ``already_running``, ``port_taken``, ``hub_failed``.
+            ``state_unusable``, ``already_running``, ``port_taken``, ``hub_failed``, ``interrupted``.
     """
     check_machine(settings)
     prepare_state(settings.state)
@@ -66,9 +68,8 @@ def up(settings: Settings, *, say: Say = print, ready: Callable[[HubSettings], N
         supervisor = Supervisor(hub_settings, say, ending)
         try:
             supervisor.start()
-            if ready is not None and not ending.is_set():
-                ready(hub_settings)
-            supervisor.watch()
+            if ready is None or _finished(ready, hub_settings, ending):
+                supervisor.watch()
         finally:
             supervisor.end()
     return ExitCode.DONE
@@ -199,17 +200,39 @@ def end_stale(hub: HubSettings) -> None:
 def ended_by_signal() -> Iterator[threading.Event]:
     """An event that SIGINT, SIGTERM and SIGHUP set, in place of what they did before."""
     ending = threading.Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        ending.set()
-
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
+    with _on_signal(ending.set):
         yield ending
+
+
+@contextlib.contextmanager
+def _on_signal(act: Callable[[], None]) -> Iterator[None]:
+    def end(_number: int, _frame: FrameType | None) -> None:
+        act()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _finished(ready: Ready, hub: HubSettings, ending: threading.Event) -> bool:
+    """What `ready` says. It may take minutes, so the first signal does not wait for it."""
+
+    def cut() -> None:
+        if not ending.is_set():
+            ending.set()
+            raise _interrupted()
+
+    with _on_signal(cut):
+        if ending.is_set():
+            raise _interrupted()
+        return ready(hub)
+
+
+def _interrupted() -> TidegateError:
+    return TidegateError("interrupted", "Asked to end before it was done.", "Started again, it goes on where it was.")
 
 
 def _check_ports(settings: Settings) -> None:
