@@ -12,7 +12,8 @@ import typer
 from tidegate import sandbox
 from tidegate.cli.console import Output, OutputOption, say, show
 from tidegate.cli.session import DEFAULT_STATE, StateOption
-from tidegate.embedded.tools import check_node, check_proxy
+from tidegate.embedded.settings import Settings
+from tidegate.embedded.tools import check_node, check_proxy, find_workspace_env
 from tidegate.model import ExitCode, TidegateError
 from tidegate.model.names import Frozen
 from tidegate.policy.local import check_engine
@@ -72,7 +73,8 @@ def _questions(state: Path, port: int) -> list[tuple[str, Callable[[], str | Non
         ("policy engine", _said(check_engine, "OPA answers in process")),
         ("node", check_node),
         ("proxy", check_proxy),
-        ("port", lambda: _port(port)),
+        ("workspace environment", lambda: str(find_workspace_env())),
+        ("port", lambda: _ports(Settings(state=state, port=port))),
         ("room", lambda: _room(state)),
     ]
 
@@ -92,14 +94,19 @@ def _asked(what: str, question: Callable[[], str | None]) -> Finding:
         return Finding(what=what, right=False, seen=str(error))
 
 
-def _port(port: int) -> str:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise TidegateError("port_taken", f"Port {port} is in use.", "Choose another with --port.") from error
-    return f"{port} is free"
+def _ports(settings: Settings) -> str:
+    """The public port and those behind it that `up` would take."""
+    settings.check()
+    for name, port in settings.ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise TidegateError(
+                    "port_taken", f"Port {port}, for the {name}, is in use.", "Choose others with --port."
+                ) from error
+    return f"{', '.join(str(port) for port in settings.ports.values())} are free"
 
 
 def _room(state: Path) -> str:
