@@ -5,15 +5,17 @@ import json
 import os
 import re
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .table import KERNELS
+from .table import HOME, KERNELS
 
 ID = re.compile(r"[a-z][a-z0-9]{0,23}")
 KEY = re.compile(r"[0-9a-f-]{16,128}")
 MOST_KERNELS = 16
+MOST_FOLDER = 1000
 
 # Sockets of a kernel are PREFIX-1 to PREFIX-5, in this order.
 PORTS = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "hb_port": 4, "control_port": 5}
@@ -52,7 +54,8 @@ class Kernels:
             raise RefusedError("too_many_kernels")
         self._remove_sockets(name)
         connection = self._write_connection(name, key)
-        pid = self._spawn([*row.argv, str(connection)], row.environment(), self.private / f"{name}.log")
+        with inside(start_folder(request.get("folder"))):
+            pid = self._spawn([*row.argv, str(connection)], row.environment(), self.private / f"{name}.log")
         self.known[name] = Kernel(pid, connection)
         return {"pid": pid}
 
@@ -135,6 +138,32 @@ class Kernels:
             setsigmask=(),
             setsigdef=RESET_SIGNALS,
         )
+
+
+def start_folder(wanted: object, home: str = HOME) -> str:
+    """Where a kernel starts: the nearest folder there is on the way up from what was asked for, and home at the top.
+
+    This keeps mistakes out, not kernels: a kernel may go wherever the sandbox lets it.
+    """
+    top = os.path.realpath(home)
+    if not isinstance(wanted, str) or len(wanted) > MOST_FOLDER or not wanted.isprintable():
+        return top
+    path = Path(os.path.realpath(Path(top, wanted)))
+    below = (folder for folder in (path, *path.parents) if folder.is_relative_to(top))
+    return next((str(folder) for folder in below if os.path.isdir(folder)), top)  # noqa: PTH112  # never raises
+
+
+@contextlib.contextmanager
+def inside(folder: str) -> Iterator[None]:
+    """Work there for a moment; one that cannot be entered is left out. There is one thread, so nobody else notices."""
+    back = os.open(".", os.O_PATH | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            os.chdir(folder)
+        yield
+    finally:
+        os.chdir(back)
+        os.close(back)
 
 
 def end_all_others() -> None:

@@ -60,6 +60,10 @@ class GuardedContents(AsyncContentsManager):  # type: ignore[misc] # Jupyter car
         """No `/files`."""
         return []
 
+    def get_kernel_path(self, path: str, model: Model | None = None) -> str:  # noqa: ARG002 - Jupyter's signature
+        """A notebook's kernel starts beside it; the launcher goes up from here to the nearest folder there is."""
+        return path
+
     async def is_hidden(self, path: str) -> bool:
         try:
             components(path)

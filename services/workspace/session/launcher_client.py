@@ -8,12 +8,12 @@ words are names from a table here. It never names a path.
 import asyncio
 import json
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tidegate.model import TidegateError
+from workspace.session.kernel_sockets import NotASocketError, name_of, open_socket
 
 SOCKET_NAME = "launcher.sock"
 MOST_BYTES = 64 * 1024
@@ -79,12 +79,15 @@ def _status(reply: Mapping[str, Any]) -> int | None:
 
 
 async def _exchange(path: Path, request: bytes) -> bytes:
-    place = _open_socket(path)
+    try:
+        handle = open_socket(path)
+    except NotASocketError:
+        raise _error("launcher_not_a_socket", "has been replaced by something that is not a socket") from None
     try:
         # Through the descriptor: between the look and the connection nobody can put a link in its place.
-        reader, writer = await asyncio.open_unix_connection(f"/proc/self/fd/{place}", limit=MOST_BYTES)
+        reader, writer = await asyncio.open_unix_connection(name_of(handle), limit=MOST_BYTES)
     finally:
-        os.close(place)
+        os.close(handle)
     try:
         writer.write(request)
         await writer.drain()
@@ -92,15 +95,6 @@ async def _exchange(path: Path, request: bytes) -> bytes:
     finally:
         # Not `wait_closed`: the other side has no say in when this ends.
         writer.transport.abort()
-
-
-def _open_socket(path: Path) -> int:
-    """A handle of the socket itself; opening this way reads nothing and follows no link."""
-    place = os.open(path, os.O_PATH | os.O_NOFOLLOW)
-    if not stat.S_ISSOCK(os.fstat(place).st_mode):
-        os.close(place)
-        raise _error("launcher_not_a_socket", "has been replaced by something that is not a socket")
-    return place
 
 
 def _error(code: str, what: str) -> TidegateError:

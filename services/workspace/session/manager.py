@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
 from traitlets import default
 from zmq.constants import SocketOption
 
 from workspace.session.cuts import CutWatch
+from workspace.session.kernel_sockets import NOWHERE
 
 # A larger frame cuts the kernel's connection; a figure of 6 MB in base64 fits.
 MAX_FRAME: Final = 16_000_000
@@ -27,7 +28,18 @@ class OnlyOurKernelspecs(KernelSpecManager):  # type: ignore[misc] # Jupyter car
         return [str(KERNELSPECS)]
 
 
+class GuardedKernel(ServerKernelManager):  # type: ignore[misc] # Jupyter carries no types
+    """Connects to the sockets that the provisioner looked at, not to their names, which a kernel may give to others."""
+
+    def _make_url(self, channel: str) -> str:
+        return NOWHERE if self.provisioner is None else str(self.provisioner.address(channel))
+
+
 class GuardedKernels(AsyncMappingKernelManager):  # type: ignore[misc] # Jupyter carries no types
+    @default("kernel_manager_class")  # type: ignore[untyped-decorator] # traits carry no types
+    def _default_kernel_manager_class(self) -> str:
+        return f"{GuardedKernel.__module__}.{GuardedKernel.__qualname__}"
+
     @default("context")  # type: ignore[untyped-decorator] # as above
     def _bounded_context(self) -> zmq.asyncio.Context:
         """Every socket to a kernel comes from this context: the browser's, the activity watcher's, the nudges."""
@@ -64,5 +76,5 @@ class GuardedKernels(AsyncMappingKernelManager):  # type: ignore[misc] # Jupyter
         return model
 
     def cwd_for_path(self, path: str, **kwargs: Any) -> str:  # noqa: ANN401, ARG002 - Jupyter's signature
-        """Kernels start in their own home; nothing is looked up on this side for them."""
-        return str(self.root_dir)
+        """Handed on to the launcher, which finds the folder; nothing is looked up on this side for a kernel."""
+        return path

@@ -8,6 +8,7 @@ import asyncio
 import os
 import secrets
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,16 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 from tidegate.model import TidegateError
 from workspace.session import launcher_client
+from workspace.session.kernel_sockets import KernelSockets, NotASocketError
 
 POLL_SECONDS = 0.1
+# A kernel makes its sockets as soon as Python runs; a machine that is very busy needs seconds.
+SOCKET_SECONDS = 60.0
+BETWEEN_LOOKS = 0.02
 # What a unix socket's path may have at most, its end mark included.
 LONGEST_SOCKET_PATH = 107
+# A folder with a longer name is not asked for; the kernel then starts in one further up.
+LONGEST_FOLDER = 250
 
 # The launcher gives a kernel's five sockets these numbers.
 PORTS = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "hb_port": 4, "control_port": 5}
@@ -35,6 +42,11 @@ class TidegateProvisioner(KernelProvisionerBase):  # type: ignore[misc]  # the l
     name: str | None = None
     running = False
     connection_info: dict[str, Any]
+    folder = ""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401  # traits
+        super().__init__(**options)
+        self.sockets = KernelSockets()
 
     @property
     def has_process(self) -> bool:
@@ -51,6 +63,7 @@ class TidegateProvisioner(KernelProvisionerBase):  # type: ignore[misc]  # the l
                 setattr(manager, port, number)
         manager.write_connection_file()
         self.connection_info = manager.get_connection_info()
+        self.folder = str(kwargs.get("cwd") or "")
         dropped = {"env", "cmd", "extra_arguments", "transport_encryption"}
         return {**{key: value for key, value in kwargs.items() if key not in dropped}, "cmd": [], "env": {}}
 
@@ -58,12 +71,30 @@ class TidegateProvisioner(KernelProvisionerBase):  # type: ignore[misc]  # the l
         """Ask for the kernel of the same name as the kernelspec."""
         if cmd:
             raise TidegateError("kernel_command", "A kernel's command is the launcher's to choose, not the server's.")
-        key = self.connection_info["key"]
-        await self._ask(
-            op="start", id=self.name, kernel="python3", key=key.decode() if isinstance(key, bytes) else str(key)
-        )
+        given = self.connection_info["key"]
+        key = given.decode() if isinstance(given, bytes) else str(given)
+        await self._ask(op="start", id=self.name, kernel="python3", key=key, folder=self.folder[:LONGEST_FOLDER])
         self.running = True
+        await self._take_sockets()
         return self.connection_info
+
+    async def _take_sockets(self) -> None:
+        """Hold the kernel's sockets once it has made them; nothing is ever connected to by its name there."""
+        paths = {number: Path(f"{self.connection_info['ip']}-{number}") for number in PORTS.values()}
+        deadline = time.monotonic() + SOCKET_SECONDS
+        try:
+            while not self.sockets.take(paths):
+                if await self.poll() is not None or time.monotonic() > deadline:
+                    raise TidegateError(
+                        "kernel_failed", "The kernel ended while it was starting.", launcher_client.RESTART
+                    )
+                await asyncio.sleep(BETWEEN_LOOKS)
+        except NotASocketError:
+            raise TidegateError(
+                "kernel_not_a_socket",
+                "A socket of the kernel has been replaced by something that is not a socket.",
+                launcher_client.RESTART,
+            ) from None
 
     async def poll(self) -> int | None:
         """None while it runs; a launcher that cannot be asked has no running kernel."""
@@ -98,6 +129,12 @@ class TidegateProvisioner(KernelProvisionerBase):  # type: ignore[misc]  # the l
         if self.running and not restart:
             await self.kill()
             self.running = False
+        if not restart:
+            self.sockets.close()
+
+    def address(self, channel: str) -> str:
+        """Where ZeroMQ connects to, by the kernel's channel."""
+        return self.sockets.address(PORTS[f"{channel}_port"])
 
     def resolve_path(self, path_str: str) -> str | None:  # noqa: ARG002  # Jupyter's signature
         """Nothing: the stock answer looks for the path on this, the trusted side."""

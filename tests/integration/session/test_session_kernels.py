@@ -1,6 +1,7 @@
 """A real kernel in the real sandbox says all it can; what arrives is bounded, rebuilt and counted."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -225,6 +226,50 @@ def test_a_release_asked_for_in_a_notebook_becomes_a_draft(folder: Path) -> None
         assert "http://review.tidegate.localhost:8000/d1" in json.dumps(got)
         assert intake.recorder.files == {"table.csv": b"a,b\n1,2\n"}
         assert intake.recorder.drafts == [{"purpose": "Table 1"}]
+
+
+def test_a_notebooks_kernel_starts_beside_it(workspace: Server) -> None:
+    (workspace.home / "study").mkdir(exist_ok=True)
+    for path, where in (("study/a.ipynb", "/study"), ("gone/a.ipynb", ""), ("../a.ipynb", ""), ("a.ipynb", "")):
+        wish = {"path": path, "name": "", "type": "notebook", "kernel": {"name": "python3"}}
+        made = workspace.ask("POST", "/api/sessions", json=wish).json()
+        with browser(workspace, made["kernel"]["id"]) as page:
+            said = page.run("import os; print(os.getcwd())")
+        assert {f"/home/researcher{where}\n"} == {m["content"]["text"] for m in said if m["msg_type"] == "stream"}
+        workspace.ask("DELETE", f"/api/sessions/{made['id']}")
+
+
+REPLACE = """
+import glob, os
+for path in glob.glob('/run/tidegate/sock/k*-?'):
+    os.unlink(path)
+    os.symlink('trusted', path)
+"""
+
+
+def test_links_in_the_place_of_a_kernels_sockets_are_not_followed(workspace: Server) -> None:
+    """A page that opens afterwards talks to the kernel's own sockets, and nobody else is spoken to."""
+    with socket.socket(socket.AF_UNIX) as trusted, browser(workspace) as page:
+        trusted.bind(str(workspace.home.parent / "sock/trusted"))
+        trusted.listen()
+        trusted.setblocking(False)
+        page.run(REPLACE)
+        with browser(workspace, page.kernel) as other:
+            assert any(m["content"].get("text") == "still\n" for m in other.run("print('still')"))
+        with pytest.raises(BlockingIOError):
+            trusted.accept()
+        (link,) = (path for path in (workspace.home.parent / "sock").iterdir() if path.name.endswith("-1"))
+        with socket.socket(socket.AF_UNIX) as plain:
+            plain.connect(str(link))
+        trusted.accept()[0].close()
+        workspace.ask("DELETE", f"/api/kernels/{page.kernel}")
+    (workspace.home.parent / "sock/trusted").unlink()
+
+
+def test_a_restarted_kernel_is_reached_by_the_page_that_was_open(workspace: Server, page: Browser) -> None:
+    page.run("x = 1")
+    assert workspace.ask("POST", f"/api/kernels/{page.kernel}/restart").status_code == 200
+    wait_for(lambda: any(m["content"].get("ename") == "NameError" for m in page.run("x")), "the new kernel")
 
 
 @pytest.fixture(scope="module")
