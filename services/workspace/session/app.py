@@ -13,6 +13,7 @@ from jupyter_server.utils import url_path_join
 from jupyterhub.singleuser.extension import JupyterHubSingleUser
 from traitlets import Instance
 
+from workspace.session import silent_events
 from workspace.session.budget import Budget
 from workspace.session.configuration import EXTENSIONS, configure, prepare_environment
 from workspace.session.csp import answer_headers
@@ -43,7 +44,10 @@ class SessionServer(ServerApp):  # type: ignore[misc] # Jupyter carries no types
         self.intake = Intake(settings.intake, settings.token)
         self.releaser = Releaser(self.contents_manager.tree, self.intake)
         self.web_app.settings.update(tidegate_budget=self.budget, tidegate_releaser=self.releaser)
-        self.web_app.add_handlers(".*", [(url_path_join(self.base_url, path), handler) for path, handler in HANDLERS])
+        self.web_app.add_handlers(
+            ".*",
+            [(url_path_join(self.base_url, path), handler) for path, handler in (*HANDLERS, *silent_events.HANDLERS)],
+        )
         self.web_app.transforms.insert(0, outgoing(self.budget, answer_headers(settings.public_origin)))
         lock_routes(self.web_app)
 

@@ -39,6 +39,7 @@ from tornado.web import Application, RequestHandler
 
 from workspace.session.budget import Kind
 from workspace.session.release_handler import ReleaseHandler, UsageHandler
+from workspace.session.silent_events import SilentEvents
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ ALLOWED: Final[Mapping[type, Route]] = {
     # Ours.
     ReleaseHandler: _only("POST", meter=Kind.CONTENTS),
     UsageHandler: _only("GET"),
+    SilentEvents: _only("GET"),
 }
 
 REFUSED: Final[Mapping[type, str]] = {

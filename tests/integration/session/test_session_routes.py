@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import websocket
 
-from session_kit import RecordingIntake, Server, live_routes, session_server
+from session_kit import TOKEN, RecordingIntake, Server, live_routes, session_server
 from workspace.session.csp import content_security_policy
 from workspace.session.routes import ALLOWED, REFUSED, route_of
+from workspace.session.silent_events import MOST_OPEN, TRY_LATER
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "TRACE", "get")
 
@@ -26,7 +28,6 @@ REFUSED_PATHS = (
     "/api/spec.yaml",
     "/api/shutdown",
     "/api/events",
-    "/api/events/subscribe",
     "/api/contents/a.ipynb/trust",
     "/api/contents/a.ipynb/checkpoints/1",
     "/api/security/csp-report",
@@ -119,12 +120,58 @@ def test_the_policy_names_the_workspace_origin_and_no_other() -> None:
 
 def test_a_release_without_the_cross_site_token_is_refused(server: Server) -> None:
     """A cookie alone, as a foreign page would send it, is not enough."""
-    logged_in = server.ask("GET", "/lab", headers={"Authorization": ""}, params={"token": "made-up-token-of-this-test"})
-    cookies = "; ".join(cookie.partition(";")[0] for cookie in logged_in.headers.get_list("set-cookie"))
-    assert cookies
-    headers = {"Authorization": "", "Cookie": cookies}
+    headers = {"Authorization": "", "Cookie": cookies_of_a_login(server)}
     assert server.ask("GET", "/tidegate/usage", headers={**headers, "Referer": server.url}).status_code == 200
     assert server.ask("POST", "/tidegate/release", headers=headers, json={"files": ["a"]}).status_code in {403, 404}
+
+
+def subscribe(server: Server, *headers: str) -> websocket.WebSocket:
+    url = f"{server.url.replace('http', 'ws')}/api/events/subscribe"
+    return websocket.create_connection(
+        url, header=list(headers), timeout=10, suppress_origin=any(header.startswith("Origin") for header in headers)
+    )
+
+
+def test_the_labs_listener_is_answered_and_never_told_anything(server: Server) -> None:
+    """Jupyter emits an event at each save; its own handler, which stays refused, would pass it on."""
+    before = server.ask("GET", "/tidegate/usage").json()["drawn"]
+    line = subscribe(server, f"Authorization: token {TOKEN}")
+    line.send("whatever")
+    saved = server.ask("PUT", "/api/contents/a.txt", json={"type": "file", "format": "text", "content": "x"})
+    assert saved.status_code in {200, 201}
+    after = server.ask("GET", "/tidegate/usage").json()["drawn"]
+    line.ping("are you there")
+    opcode, _ = line.recv_data(control_frame=True)
+    assert opcode == websocket.ABNF.OPCODE_PONG, "nothing came before the answer to the ping"
+    line.close()
+    assert after - before == len(saved.content)
+
+
+def cookies_of_a_login(server: Server) -> str:
+    answer = server.ask("GET", "/lab", headers={"Authorization": ""}, params={"token": TOKEN})
+    cookies = "; ".join(cookie.partition(";")[0] for cookie in answer.headers.get_list("set-cookie"))
+    assert cookies
+    return cookies
+
+
+@pytest.mark.parametrize(
+    "header", ["X-Nothing: given", "Authorization: token no-such-token", "Origin: http://other.example"]
+)
+def test_nobody_else_may_listen(header: str, server: Server) -> None:
+    """Nor another site's page in the owner's browser, which sends the cookies and says where it is from."""
+    cookies = f"Cookie: {cookies_of_a_login(server)}" if header.startswith("Origin") else "X-Nothing: given"
+    with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
+        subscribe(server, header, cookies)
+
+
+def test_listeners_are_bounded(server: Server) -> None:
+    lines = [subscribe(server, f"Authorization: token {TOKEN}") for _ in range(MOST_OPEN + 1)]
+    try:
+        opcode, reason = lines[-1].recv_data(control_frame=True)
+        assert (opcode, int.from_bytes(reason[:2], "big")) == (websocket.ABNF.OPCODE_CLOSE, TRY_LATER)
+    finally:
+        for line in lines:
+            line.close()
 
 
 @pytest.fixture(scope="module")
