@@ -4,7 +4,7 @@ The intake calls these for a workspace (which proposes), the pages for a person 
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 
@@ -82,15 +82,20 @@ def add_file(ports: Ports, request_id: str, by: By, upload: Upload) -> OutputFil
     name = _acceptable(request, upload.name)
     stored = _freeze(ports, request, name, upload)
     new = OutputFile(name=name, sha256=stored.sha256, size=stored.size)
+    maybe_unused = {stored.sha256}
 
     def change(before: Request, _facts: Facts) -> tuple[Request, tuple[Record, ...]]:
+        maybe_unused.update(file.sha256 for file in before.files if file.name == name)
         _acceptable(before, name)
         _fits(before, new)
         if before.file(name) == new:
             return before, (record(Event.FILE_ADDED, by.actor, before, file=new.sha256, again=True),)
         return before.with_file(new), (record(Event.FILE_ADDED, by.actor, before, file=new.sha256, size=new.size),)
 
-    perform(ports, Action.EDIT, request_id, by, change)
+    try:
+        perform(ports, Action.EDIT, request_id, by, change)
+    finally:
+        _drop_unused(ports, maybe_unused)
     return new
 
 
@@ -177,6 +182,14 @@ def _fits(request: Request, new: OutputFile) -> None:
         raise refused("too_many_files")
     if sum(file.size for file in others) + new.size > MAX_TOTAL_BYTES:
         raise refused("request_too_large")
+
+
+def _drop_unused(ports: Ports, hashes: Iterable[str]) -> None:
+    """What was replaced or refused is not kept, unless another file has the same bytes: else uploads fill the disk."""
+    with ports.requests.locked():
+        for sha256 in hashes:
+            if not ports.requests.refers_to(sha256):
+                ports.quarantine.delete(sha256)
 
 
 def _freeze(ports: Ports, request: Request, name: str, upload: Upload) -> Stored:

@@ -130,6 +130,7 @@ _ROWS: Final = (
     ("too_large", Kind.TOO_LARGE, "The file is larger than the project allows.", "limits"),
     ("request_too_large", Kind.TOO_LARGE, "The request would be larger than is allowed in all.", "limits"),
     ("too_many_files", Kind.CONFLICT, "The request already has as many files as are allowed.", "limits"),
+    ("body_too_large", Kind.TOO_LARGE, "No form or report is as large as what was sent.", "limits"),
     ("body_invalid", Kind.INPUT, "The body is not what this address expects.", "limits"),
     ("unknown_file", Kind.NOT_VISIBLE, "The request has no such file.", "visibility"),
     ("choice_invalid", Kind.INPUT, "A vote is either to approve or to request changes.", "review"),

@@ -1,7 +1,7 @@
 """Uploads: a byte goes to quarantine as it arrives, and a body that grows too large is refused on the way.
 
 `UploadGate` stands in front of the Django application, which would read a whole body before a view sees any of it, and
-takes exactly one kind of address.
+takes exactly one kind of address. Everywhere else a body may be as large as a form, and no larger.
 """
 
 import io
@@ -25,6 +25,7 @@ from tidegate.model.names import SHA256
 
 PATH: Final = re.compile(rb"/intake/v1/drafts/(?P<id>[0-9a-f]{1,40})/files/(?P<name>.+)", re.DOTALL)
 CREATED: Final = 201
+MOST_OF_A_FORM: Final = 512 * 1024
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -40,11 +41,33 @@ class UploadGate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match = PATH.fullmatch(scope.get("raw_path") or b"") if scope["type"] == "http" else None
         if match is None or scope["method"] != "PUT":
-            await self._application(scope, receive, send)
+            await self._hand_on(scope, receive, send)
             return
         async with ThreadSensitiveContext():
             status, body = await sync_to_async(_put)(scope, match, Body(receive))
         await _reply(send, status, body)
+
+    async def _hand_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limited = Limited(receive)
+        await self._application(scope, limited, send)
+        if limited.exceeded:
+            error = refused("body_too_large")
+            await _reply(send, status_of(error), body_of(error))
+
+
+class Limited:
+    """Hands on a body up to the limit; then it is to the application as if the sender had hung up, so it stops."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._left = MOST_OF_A_FORM
+        self.exceeded = False
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        self.exceeded = self._left < 0
+        return {"type": "http.disconnect"} if self.exceeded else message
 
 
 class Body(io.RawIOBase):

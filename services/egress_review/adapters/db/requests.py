@@ -119,6 +119,9 @@ class DjangoRequests:
         rows = FileRow.objects.filter(request__project=project, request__status__in=LEFT).exclude(request_id=but)
         return frozenset(sha256 for pair in rows.values_list("sha256", "sanitised") for sha256 in pair)
 
+    def refers_to(self, sha256: str) -> bool:
+        return FileRow.objects.filter(Q(sha256=sha256) | Q(sanitised=sha256) | Q(body__picture=sha256)).exists()
+
     def add_drawn(self, project: str, person: PersonRef, count: int, record: Record, now: datetime) -> int:
         with transaction.atomic():
             row, _made = DrawnRow.objects.get_or_create(project=project, issuer=person.issuer, subject=person.subject)
