@@ -1,6 +1,8 @@
 """Signing in through the hub, for every web service of ours: authorization code, PKCE and state, kept in the session.
 
-The person in the session is whom the hub said; what they may do is looked up in the grants at each act.
+The person in the session is whom the hub said; what they may do is looked up in the grants at each act. The session
+lasts while the hub's own does in this browser: the hub's cookie for all its hosts says which one that is, and is gone
+once the person logs out there.
 """
 
 import hmac
@@ -18,11 +20,15 @@ from tidegate.model import PersonRef, TidegateError
 
 PERSON: Final = "person"
 PENDING: Final = "login"
+HUB_SESSION: Final = "hub_session"
+HUB_SESSION_COOKIE: Final = "jupyterhub-session-id"
 Page = Callable[[HttpRequest], HttpResponse]
 
 
 def person_of(request: HttpRequest) -> PersonRef | None:
-    """Who is signed in here, if anybody is."""
+    """Who is signed in here, if anybody is, and still is at the hub."""
+    if request.session.get(HUB_SESSION, "") != request.COOKIES.get(HUB_SESSION_COOKIE, ""):
+        return None
     found = request.session.get(PERSON)
     return PersonRef.model_validate(found) if found else None
 
@@ -53,6 +59,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     # A new session, so that a key planted before the sign-in is worth nothing after it.
     request.session.flush()
     request.session[PERSON] = person.model_dump(mode="json")
+    request.session[HUB_SESSION] = request.COOKIES.get(HUB_SESSION_COOKIE, "")
     return HttpResponseRedirect(pending["next"])
 
 
