@@ -38,11 +38,25 @@ print(used.user + used.system, flush=True)
 """
 EAGAIN = "11"
 
+# By whether a group holds the limit: what `doctor` says of it, and what then happens.
+MEMORY_PROMISES = {
+    True: ("held by a cgroup", ("memory", b"")),
+    False: ("for each process only (no cgroup)", ("done", b"written\n")),
+}
+CPU_PROMISES = {True: ("held by a cgroup", 1.3), False: ("not held (no cgroup)", 4 * 1.6)}
+
 
 @pytest.fixture
 def where() -> Iterator[Place]:
     with place() as made:
         yield made
+
+
+@pytest.fixture(params=["as found", "none"])
+def groups(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control groups this machine has, and the same machine with none to be had."""
+    if request.param == "none":
+        monkeypatch.setattr(cgroups, "find", lambda: cgroups.Cgroups("none"))
 
 
 def finish(where: Place, code: str, **limits: float) -> Finished:
@@ -64,13 +78,15 @@ def test_memory_within_the_limit_is_had(where: Place) -> None:
     assert finish(where, code, memory_bytes=512 * MIB).stdout == f"{128 * MIB}\n".encode()
 
 
+@pytest.mark.usefixtures("groups")
 def test_files_in_tmp_count_as_memory(where: Place) -> None:
-    """Else the folders in memory would be a way round the limit."""
-    if "memory" not in cgroups.find().holds:
-        assert describe()["limit memory"].startswith("for each process")
-        return
-    code = f"f = open('/tmp/big', 'wb')\nfor _ in range(256): f.write(bytes({MIB})); f.flush()"
-    assert finish(where, code, memory_bytes=64 * MIB, tmp_bytes=512 * MIB).reason == "memory"
+    """Else the folders in memory would be a way round the limit. Without a group only their size bounds them."""
+    code = f"f = open('/tmp/big', 'wb')\nfor _ in range(256): f.write(bytes({MIB})); f.flush()\nprint('written')"
+    wide = finish(where, code, memory_bytes=64 * MIB, tmp_bytes=512 * MIB)
+    promised, outcome = MEMORY_PROMISES["memory" in cgroups.find().holds]
+    assert describe()["limit memory"] == promised
+    assert (wide.reason, wide.stdout) == outcome
+    assert b"No space left" in finish(where, code, memory_bytes=512 * MIB, tmp_bytes=64 * MIB).stderr
 
 
 def test_a_process_bomb_stops_at_the_limit(where: Place) -> None:
@@ -79,13 +95,14 @@ def test_a_process_bomb_stops_at_the_limit(where: Place) -> None:
     assert error == EAGAIN
 
 
+@pytest.mark.usefixtures("groups")
 def test_processor_time_is_bounded(where: Place) -> None:
     """Four processes spin for 1.5 s of wall time; half a processor gives them 0.75 s together, and some start-up."""
-    if "cpu" not in cgroups.find().holds:
-        assert describe()["limit cpu"].startswith("not held")
-        return
     used = [float(line) for line in finish(where, SPIN, cpus=0.5).stdout.split()]
-    assert sum(used) < 1.3
+    promised, most = CPU_PROMISES["cpu" in cgroups.find().holds]
+    assert describe()["limit cpu"] == promised
+    assert len(used) == 4
+    assert sum(used) < most
 
 
 def test_without_groups_the_limits_of_each_process_hold(where: Place) -> None:
