@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tidegate.model.approval import Approval
+from tidegate.model.base import API_VERSION
 from tidegate.model.cohort import Cohort
 from tidegate.model.dataset import Dataset
 from tidegate.model.errors import ExitCode, TidegateError
@@ -51,6 +52,8 @@ def read_resource(document: object, where: str) -> AnyResource:
     kind = document.get("kind")
     if kind not in tuple(Kind):  # a tuple: what was given may not be hashable
         raise _invalid(where, f"kind {kind!r} is not one of {', '.join(Kind)}")
+    if "apiVersion" not in document:  # what we make ourselves carries it by itself; what is given must say it
+        raise _invalid(where, f"apiVersion is missing; it is {API_VERSION}")
     try:
         return KINDS[Kind(kind)].model_validate(document)
     except ValidationError as error:

@@ -42,5 +42,5 @@ def test_every_table_has_codes() -> None:
 
 
 def test_a_code_that_many_meet_is_there_with_its_sentence() -> None:
-    assert "| `port_taken` | Port … is in use. |" in page()
+    assert "| `port_taken` | Port …, for the …, is in use. |" in page()
     assert "| `XNAT_LOGIN_REFUSED` | XNAT at … refuses" in page().replace("{server}", "…")
