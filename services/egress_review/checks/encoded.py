@@ -10,7 +10,7 @@ from typing import Final
 LONG: Final = 2048
 RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{2048,}={0,2}")
 HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2}){1024,}")
-NOISE: Final = re.compile(r"[\s,;\"'\\|]+")
+NOISE: Final = re.compile(r"[^A-Za-z0-9+/_-]+")
 SHORTEST_TORN: Final = 64
 
 

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from collections.abc import Iterator
 from typing import Any, Final
 
 from egress_review.checks.catalogue import found
@@ -31,6 +32,8 @@ def parse_json(data: bytes, location: str) -> Parsed:
     parsed = Parsed("ipynb" if _is_notebook(tree) else "json")
     parsed.texts += [Text(location, text) for text in other_readings(data)]
     _walk(tree, location, parsed, 0)
+    # Values one after the other, as a column of a table: pieces of one thing may stand under many keys.
+    parsed.columns.append(Text(f"{location} > all values", "\n".join(_strings(tree, 0))))
     return parsed
 
 
@@ -75,6 +78,16 @@ def _walk_object(pairs: Pairs, location: str, parsed: Parsed, depth: int) -> Non
             _walk(value, here, parsed, depth + 1)
         else:
             parsed.members.append(Member(here, f"output.{PICTURES[key]}", picture))
+
+
+def _strings(node: object, depth: int) -> Iterator[str]:
+    if depth > NESTING:
+        return
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, list):
+        for item in node:
+            yield from _strings(item[1] if isinstance(node, Pairs) else item, depth + 1)
 
 
 def _walk_array(items: list[Any], location: str, parsed: Parsed, depth: int) -> None:
