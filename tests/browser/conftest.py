@@ -24,6 +24,11 @@ AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The main job comes first: it starts from a site on which nothing is registered yet."""
+    items.sort(key=lambda item: item.path.name != "test_main_job.py")
+
+
 @pytest.fixture(scope="session")
 def whole_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with site(tmp_path_factory.mktemp("site"), approved=False) as found:
