@@ -39,6 +39,12 @@ def connect(address: str, port: str) -> None:
     socket.create_connection((address, int(port)), timeout=3).close()
 
 
+def abstract(name: str) -> None:
+    """A unix socket without a place in any folder; who sees it goes by the network namespace."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(f"\0{name}")
+
+
 def call(number: int, *arguments: object) -> None:
     """A bare system call, as code that does not go through the C library's functions makes it."""
     wide = [ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments]
@@ -126,7 +132,7 @@ def signal_host(pid: str) -> None:
 
 PROBES = {
     "socket": open_socket,
-    **{probe.__name__: probe for probe in (connect, high_bits, x32, int80, io_uring, add_key, keyctl)},
+    **{probe.__name__: probe for probe in (connect, abstract, high_bits, x32, int80, io_uring, add_key, keyctl)},
     **{probe.__name__: probe for probe in (user_namespace, write_cohort, remount_cohort, core_pattern)},
     **{probe.__name__: probe for probe in (trace_launcher, launcher_descriptors, other_processes, signal_host)},
 }

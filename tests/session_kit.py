@@ -321,16 +321,17 @@ class Browser:
 
 
 @contextlib.contextmanager
-def browser(server: Server, kernel: str | None = None) -> Iterator[Browser]:
-    """A connection to a kernel, started for it unless named."""
+def browser(server: Server, kernel: str | None = None, session: str | None = None) -> Iterator[Browser]:
+    """A connection to a kernel, started for it unless named; with the same session it is the same page, come back."""
+    page = session or uuid4().hex
     name = kernel or server.ask("POST", "/api/kernels", json={"name": "python3"}).json()["id"]
     line = websocket.create_connection(
-        f"{server.url.replace('http', 'ws')}/api/kernels/{name}/channels?session_id={uuid4().hex}",
+        f"{server.url.replace('http', 'ws')}/api/kernels/{name}/channels?session_id={page}",
         header=[f"Authorization: token {TOKEN}"],
         timeout=30,
     )
     try:
-        yield Browser(line, name)
+        yield Browser(line, name, session=page)
     finally:
         line.close()
 
@@ -380,6 +381,8 @@ def main() -> None:
     prepare_environment(settings.private)
     _remove_locks(without)
     config = configure(settings)
+    if "forgetting" in without:
+        config.MappingKernelManager.buffer_offline_messages = True
     config.ServerApp.allow_root = True
     config.ServerApp.base_url = Server.base
     config.ServerApp.port = port

@@ -1,7 +1,10 @@
 """Starting and stopping real workspaces: who may, what is refused and why, and what is left afterwards."""
 
+import os
+import socket
 from datetime import timedelta
 
+import psutil
 import pytest
 
 import hub_kit
@@ -47,6 +50,17 @@ def test_the_hubs_token_is_with_the_session_and_not_with_the_kernel(opened: Serv
     token = _token(opened)
     assert [pid for pid in hub_kit.processes() if token in hub_kit.command(pid)] == []
     assert [pid for pid in hub_kit.processes() if token in hub_kit.environment(pid) and pid not in sessions] == []
+
+
+def test_nothing_trusted_listens_on_an_abstract_socket(opened: Server, up: hub_kit.Up) -> None:
+    """Lock 1 lets unix sockets through, and these have no folder that could be left out of a sandbox."""
+    assert opened.session is not None
+    ours = [up.hub_pid, *_inside(up.hub_pid), *_inside(opened.session.child_pid)]
+    with socket.socket(socket.AF_UNIX) as control:
+        control.bind(f"\0tidegate-test-{up.hub_pid}")
+        control.listen()
+        assert _abstract(os.getpid()), "the look does see them"
+    assert [found for pid in ours for found in _abstract(pid)] == []
 
 
 def test_neither_sandbox_is_given_the_hubs_secrets(opened: Server, world: hub_kit.World) -> None:
@@ -176,8 +190,14 @@ def test_a_cohort_that_was_changed_after_sealing_is_not_shown(up: hub_kit.Up, wo
     ravi.log_in("ravi")
     manifest.write_bytes(b"[{}]")
     answer = ravi.get(f"/hub/spawn/ravi/{PROJECT}")
-    manifest.write_bytes(b"[]")
     assert "[cohort_changed]" in answer.text
+    manifest.write_bytes(b"[]")
+    assert "[cohort_changed]" in ravi.get(f"/hub/spawn/ravi/{PROJECT}").text, "put back is not checked again"
+    hub_kit.note_looks(manifest.parent)
+
+
+def _abstract(pid: int) -> list[str]:
+    return [found.laddr for found in psutil.Process(pid).net_connections("unix") if found.laddr.startswith("@")]
 
 
 def _inside(pid: int) -> list[int]:

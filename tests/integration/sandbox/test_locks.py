@@ -1,5 +1,7 @@
 """The two locks on the network: each holds with the other removed, and with both removed the probes do get out."""
 
+import secrets
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +24,10 @@ CALLS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("socket", "vsock"), "ENOTSUP", "EAFNOSUPPORT"),
     (("socket", "alg"), "ENOTSUP", "EAFNOSUPPORT"),
     (("socket", "unix"), "done", "done"),
+    (("connect", "169.254.169.254", "80"), "ENOTSUP", "ENETUNREACH"),  # a cloud's metadata service
+    (("connect", "10.96.0.1", "443"), "ENOTSUP", "ENETUNREACH"),  # where a cluster's API server often is
+    (("connect", "127.0.0.1", "8081"), "ENOTSUP", "ECONNREFUSED"),  # the hub's usual port
+    (("connect", "127.0.0.53", "53"), "ENOTSUP", "ECONNREFUSED"),  # a resolver of the machine's own
     (("high_bits",), "ENOTSUP", "EAFNOSUPPORT"),
     (("int80",), KILLED, KILLED),
     (("x32",), KILLED, KILLED),
@@ -144,6 +150,38 @@ def test_lock_1_removed_the_empty_network_still_holds() -> None:
 def test_both_locks_removed_the_beacons_are_reached() -> None:
     """This shows that the tests above can fail."""
     assert set(reach(filtered=False, network=True).values()) == {("done", True)}
+
+
+def reach_abstract(filtered: bool, network: bool) -> tuple[str, bool]:  # noqa: FBT001  # the two locks
+    """What a kernel's attempt at an abstract unix socket beside its sandbox ended with, and whether it was noticed."""
+
+    def body() -> tuple[str, bool]:
+        name = f"tidegate-test-{secrets.token_hex(8)}"
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(f"\0{name}")
+            listener.listen()
+            listener.setblocking(False)
+            with place() as where, launched(where, filtered=filtered, network=network), notebook(where) as kernel:
+                kernel.cell(RUN_PROBES)
+                told = ask(kernel, "abstract", name)
+            try:
+                listener.accept()[0].close()
+            except BlockingIOError:
+                return told, False
+            return told, True
+
+    found: tuple[str, bool] = in_own_network(body)
+    return found
+
+
+@pytest.mark.parametrize("filtered", [True, False])
+def test_an_abstract_socket_is_held_by_the_empty_network(filtered: bool) -> None:  # noqa: FBT001  # lock 1
+    assert reach_abstract(filtered, network=False) == ("ECONNREFUSED", False)
+
+
+def test_lock_2_removed_an_abstract_socket_is_reached() -> None:
+    """The filter cannot tell it from a socket with a place, so nothing trusted may listen on one."""
+    assert reach_abstract(filtered=True, network=True) == ("done", True)
 
 
 def test_the_loopback_profile_leaves_the_sandboxs_own_loopback_only() -> None:

@@ -3,6 +3,8 @@
 import base64
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -171,6 +173,12 @@ def test_what_is_no_text_and_no_notebook_is_not_written(name: str, model: dict[s
     assert not (server.home.parent / "out.txt").exists()
 
 
+def test_jupyters_own_manager_writes_bytes_and_any_suffix(stock: Server) -> None:
+    assert put(stock, "a.bin", type="file", format="base64", content="TVo=").status_code == 201
+    assert (stock.home / "a.bin").read_bytes() == b"MZ"
+    assert put(stock, "a.exe", type="file", format="text", content="MZ").status_code == 201
+
+
 def test_a_body_larger_than_any_notebook_is_cut_off(server: Server) -> None:
     answer = put(server, "big.txt", type="file", format="text", content="x" * 45_000_000)
     assert answer.status_code >= 400
@@ -185,10 +193,9 @@ def test_everything_served_is_counted(server: Server) -> None:
     assert after - before == sum(len(answer.content) for answer in bodies)
 
 
-def test_what_researchers_plant_in_home_is_not_read_by_the_server(tmp_path: Path, intake: RecordingIntake) -> None:
-    """Configuration, kernelspecs, extensions and packages that the server would run with its own rights."""
-    home = tmp_path / "home"
-    proof = tmp_path / "proof"
+def plant_in_home(folder: Path) -> Path:
+    """All that Jupyter and Python look for below a home; the file that shows that one of them was run."""
+    home, proof = folder / "home", folder / "proof"
     code = f"open({str(proof)!r}, 'w').write('ran')\n"
     spec = json.dumps({"argv": ["touch", str(proof)], "display_name": "Planted", "language": "python"})
     page = json.dumps({"plantedSetting": SECRET})
@@ -207,6 +214,30 @@ def test_what_researchers_plant_in_home_is_not_read_by_the_server(tmp_path: Path
     for name, text in plants.items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text(text)
+    return proof
+
+
+STOCK_START = """
+from jupyter_server.serverapp import ServerApp
+app = ServerApp(allow_root=True)
+app.initialize(argv=[], find_extensions=False, new_httpserver=False)
+print(sorted(app.kernel_spec_manager.find_kernel_specs()))
+"""
+
+
+def test_a_stock_server_with_the_same_home_runs_what_is_planted(tmp_path: Path) -> None:
+    """This shows that the plants are where they matter."""
+    proof = plant_in_home(tmp_path)
+    command = [sys.executable, "-c", STOCK_START]
+    env = {"HOME": str(tmp_path / "home"), "PATH": os.environ["PATH"]}
+    done = subprocess.run(command, env=env, cwd=tmp_path / "home", capture_output=True, text=True, check=True)
+    assert "planted" in done.stdout
+    assert proof.read_text() == "ran"
+
+
+def test_what_researchers_plant_in_home_is_not_read_by_the_server(tmp_path: Path, intake: RecordingIntake) -> None:
+    """Configuration, kernelspecs, extensions and packages that the server would run with its own rights."""
+    proof = plant_in_home(tmp_path)
     with session_server(tmp_path, intake.url) as running:
         assert set(running.ask("GET", "/api/kernelspecs").json()["kernelspecs"]) == {"python3"}
         assert SECRET not in running.ask("GET", "/lab").text

@@ -138,6 +138,41 @@ def test_a_second_page_gets_no_parent_it_did_not_send(workspace: Server, page: B
         assert asked not in "".join(other.texts)
 
 
+SAY_LATER = f"""
+import os, time
+open('later', 'x').close()
+while os.path.exists('later'): time.sleep(0.05)
+print({MARK!r})
+open('said', 'x').close()
+"""
+
+
+def said_to_nobody(server: Server) -> str:
+    """What a page is sent that comes back after a cell has printed while it was away."""
+    with browser(server) as page:
+        page.send("execute_request", {"code": SAY_LATER, "silent": False})
+        wait_for((server.home / "later").exists, "the cell's start")
+    kernel = f"/api/kernels/{page.kernel}"
+    wait_for(lambda: server.ask("GET", kernel).json()["connections"] == 0, "the page's end")
+    (server.home / "later").unlink()
+    wait_for((server.home / "said").exists, "the cell's end")
+    (server.home / "said").unlink()
+    with browser(server, page.kernel, page.session) as again:
+        again.run("1")
+    server.ask("DELETE", kernel)
+    return "".join(again.texts)
+
+
+def test_what_is_said_while_no_page_is_open_is_not_kept_for_the_next(workspace: Server) -> None:
+    assert MARK not in said_to_nobody(workspace)
+
+
+def test_with_jupyters_memory_on_it_is_kept(folder: Path, intake: RecordingIntake) -> None:
+    place = folder / "memory"
+    with session_server(place, intake.url, without="guard,kernels,forgetting") as own, kernel_sandbox(place):
+        assert MARK in said_to_nobody(own)
+
+
 @pytest.mark.parametrize("sent", [b"\x00\x00\x00\x01", "not json", "[]", "{}", '{"header": {}}', "[" * 50_000])
 def test_what_a_browser_sends_malformed_is_dropped_and_the_connection_lives(sent: str | bytes, page: Browser) -> None:
     if isinstance(sent, bytes):

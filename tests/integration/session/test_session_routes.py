@@ -171,7 +171,7 @@ def test_listeners_are_bounded(server: Server) -> None:
         assert (opcode, int.from_bytes(reason[:2], "big")) == (websocket.ABNF.OPCODE_CLOSE, TRY_LATER)
     finally:
         for line in lines:
-            line.close()
+            line.shutdown()
 
 
 @pytest.fixture(scope="module")
