@@ -19,7 +19,7 @@ CODES: Final[dict[str, Row]] = {
         "unsupported_type",
         "block",
         "This is not a type of file the project may release. Save the result as a table, text or picture.",
-        "No strict parser of a permitted type accepts this content.",
+        "The content is none of the types of file that may leave.",
     ),
     "TYPE.MISMATCH": Row(
         "type_mismatch",

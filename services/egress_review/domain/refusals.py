@@ -115,7 +115,12 @@ _ROWS: Final = (
         "notebook-proposes",
     ),
     ("destination_not_allowed", Kind.CONFLICT, "The project does not name this destination.", "destinations"),
-    ("released_before", Kind.CONFLICT, "This file was released before.", "released-before"),
+    (
+        "released_before",
+        Kind.CONFLICT,
+        "This file was released before, and is not released twice; take it out or change it.",
+        "released-before",
+    ),
     # what
     ("no_files", Kind.INPUT, "Add at least one file.", "submit"),
     ("texts_missing", Kind.INPUT, "Answer every question about the files.", "submit"),

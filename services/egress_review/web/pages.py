@@ -19,7 +19,7 @@ from egress_review.domain.actions import Action
 from egress_review.domain.decide import Facts, free_seats
 from egress_review.domain.inputs import TEXT_FIELDS
 from egress_review.domain.request import Choice, OutputFile, Request, Review
-from egress_review.domain.status import OWNERS, STATUS_WORDS, Owner, S, V
+from egress_review.domain.status import OWNERS, STATUS_WORDS, Owner, S, Status, V
 from egress_review.domain.visibility import checker_names, has_opened
 from egress_review.domain.votes import FileDecision, decision_of
 from egress_review.web.acts import DONE, VOTE
@@ -31,8 +31,28 @@ WHO_HAS_IT: Final[dict[Owner, str]] = {
     Owner.SERVICE: "Being worked on by the service",
     Owner.CHECKERS: "With the checkers",
     Owner.GOVERNANCE: "With governance",
-    Owner.NOBODY: "Closed",
+    Owner.NOBODY: "Nobody: it is decided",
 }
+OVER: Final = "Nothing more happens here. Work goes on with a new request."
+WHAT_COMES_NEXT: Final[dict[Status, str]] = {
+    Status.DRAFT: "The author takes out what should not leave, answers the questions below and submits.",
+    Status.RETURNED: "The author takes out files or changes the answers, and submits again. A file that has to change "
+    "needs a new request: withdraw this one and call release(...) in the notebook.",
+    Status.SCANNING: "The service checks the files, which takes seconds. Load the page again to see what it found.",
+    Status.SUBMITTED: "Two checkers who are not of the project claim it, look at each file and vote.",
+    Status.PARTIALLY_REVIEWED: "Another checker votes without seeing the votes that are in.",
+    Status.REVIEWED: "A checker approves it, sends it back or rejects it; approval needs enough votes for every file.",
+    Status.ESCALATED: "A governance officer decides about the file that a check blocks.",
+    Status.APPROVED: "The service stores the files and reads them back, which takes seconds. Load the page again.",
+    Status.RELEASING: "The service stores the files and reads them back, which takes seconds. Load the page again.",
+    Status.RELEASED: "People of the project download the files below while the time for it lasts.",
+    Status.REVOKED: "The files can no longer be downloaded.",
+    Status.REJECTED: OVER,
+    Status.WITHDRAWN: OVER,
+    Status.EXPIRED: OVER,
+}
+# In the other states a reason is of an earlier round, and is found among the comments.
+REASON_STANDS: Final = frozenset({Status.RETURNED, Status.ESCALATED, Status.REVOKED, Status.REJECTED, Status.EXPIRED})
 CHOICE_WORDS: Final[dict[Choice, str]] = {Choice.APPROVE: "Approve", Choice.CHANGES: "Request changes"}
 DECISION_WORDS: Final[dict[FileDecision, tuple[str, str]]] = {
     FileDecision.INCOMPLETE: ("?", "not decided yet"),
@@ -64,6 +84,7 @@ class Line:
     held: str = ""
     claims: int = 0
     seats: int = 0
+    next: str = ""
 
 
 @require_safe
@@ -121,6 +142,8 @@ def _about(seen: Seen, who: By) -> dict[str, Any]:
         "may_open": Action.OPEN_VOTES in seen.allowed and not has_opened(found, who.actor),
         "claims": len(found.live_claims(who.now)),
         "held": seen.facts.holds,
+        "reason": found.reason if found.status in REASON_STANDS else "",
+        "scanned": any(file.kind for file in found.outputs),
         # One key for the page: its forms differ in their act, and a page is sent once.
         "key": secrets.token_hex(16),
     }
@@ -167,6 +190,7 @@ def line_of(found: Request, now: datetime, facts: Facts | None = None) -> Line:
         owner=WHO_HAS_IT[OWNERS[found.status]],
         age=age_words(found.changed, now),
         held=held,
+        next=WHAT_COMES_NEXT[found.status],
     )
 
 

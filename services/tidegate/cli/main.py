@@ -40,7 +40,7 @@ def exit_code(arguments: list[str] | None = None) -> int:
     except typer.Abort:
         return ExitCode.FAILED
     except typer.TyperException as error:
-        complain(TidegateError("usage", error.format_message(), "See --help.", ExitCode.USAGE))
+        complain(TidegateError("usage", error.format_message().rstrip(".") + ".", "See --help.", ExitCode.USAGE))
         return ExitCode.USAGE
     return result if isinstance(result, int) else ExitCode.DONE
 

@@ -57,7 +57,8 @@ def _documents(path: Path) -> list[object]:
         text = sys.stdin.read() if path == Path("-") else path.read_text(encoding="utf-8")
         return list(yaml.safe_load_all(text))
     except (OSError, UnicodeDecodeError) as error:
-        raise TidegateError("file_unreadable", f"{path} cannot be read as UTF-8 text.", "", ExitCode.USAGE) from error
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise TidegateError("file_unreadable", f"{path} cannot be read: {why}.", "", ExitCode.USAGE) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""

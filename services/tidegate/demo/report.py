@@ -37,7 +37,9 @@ class Report:
     def bar(self, title: str) -> Iterator["Bar"]:
         """A progress bar that a provisioner's step drives."""
         columns = (TextColumn("       {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self._console, transient=not self._console.is_terminal) as progress:
+        with Progress(
+            *columns, console=self._console, transient=True, disable=not self._console.is_terminal
+        ) as progress:
             yield Bar(progress, title)
 
     def end(self) -> None:

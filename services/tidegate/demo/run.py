@@ -4,7 +4,7 @@ from tidegate.demo.report import Report
 from tidegate.demo.stage import PEOPLE, make_accounts, password_of, sample_xnat, write_objects
 from tidegate.demo.walk import Walk
 from tidegate.embedded.settings import Settings
-from tidegate.embedded.state import prepare_state
+from tidegate.embedded.state import only_one, prepare_state
 from tidegate.embedded.up import up
 from workspace.hub.settings import HubSettings
 
@@ -19,6 +19,8 @@ def demo(settings: Settings, *, stay: bool) -> int:
         TidegateError: the first step that did not hold, or what kept it from starting.
     """
     prepare_state(settings.state)
+    with only_one(settings.state):
+        pass  # Said here, before the sample XNAT would find its port taken by the demo that runs.
     make_accounts(settings.state)
     report = Report()
     with sample_xnat(settings.state, settings.port + XNAT_OFFSET) as xnat:

@@ -27,7 +27,7 @@ from tidegate.model.status import CohortStatus
 from tidegate.objects.sealed_view import MANIFEST, fault_of
 from tidegate.store import ResourceStore
 
-ASK_THE_LEAD: Final = "Ask the project's lead; the start page says who that is."
+ASK_THE_LEAD: Final = "Ask the project's lead, whom the start page names, or a governance officer."
 SEE_START_PAGE: Final = "The start page says what it waits for."
 MADE_AGAIN: Final = "It is checked and made again by itself; try again in a minute, then tell the operator."
 Decide = Callable[[str, PersonRef, datetime], Decision]

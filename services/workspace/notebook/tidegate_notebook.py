@@ -35,6 +35,10 @@ CONTEXT = {
 class ReleaseError(Exception):
     """The request was refused; the text says why."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints: the reason alone. Our own lines of code would tell a researcher nothing."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 def release(*files: str | os.PathLike[str], context: Mapping[str, str] | None = None, wait: float = 30.0) -> str | None:
     """Ask for files to be released. They become a draft, which you complete and submit in the browser.
@@ -66,8 +70,10 @@ def _below(home: Path, file: str | os.PathLike[str]) -> str:
     path = Path(os.path.abspath(file))  # noqa: PTH100  # `resolve` would follow links, which the session server refuses
     if not path.is_relative_to(home):
         raise ReleaseError(f"{file} is not in your home folder {home}; copy it there first.")
+    if path.is_dir():
+        raise ReleaseError(f"{path} is a folder; name each file in it that is to be released.")
     if not path.is_file():
-        raise ReleaseError(f"There is no file {file}.")
+        raise ReleaseError(f"There is no file {path}; this notebook works in {Path.cwd()}.")
     return path.relative_to(home).as_posix()
 
 

@@ -20,6 +20,14 @@ MAX_FILES: Final = 100
 MAX_FILE: Final = 500_000_000
 MAX_CONTEXT: Final = 4_000
 CHUNK: Final = 1 << 20
+TOO_LARGE: Final = (
+    f"A release takes files of at most {MAX_FILE // 10**6} MB. Release a summary of it, or a smaller part."
+)
+# What the intake says of a request that takes no more files speaks to no researcher of what to do.
+NO_MORE_FILES: Final = {
+    "wrong_status": "Your open request in this project is past the point where a notebook can add files",
+    "already_opened": "You have opened your draft in the browser, so a notebook can add no more files to it",
+}
 CONTEXT: Final = ("purpose", "audience", "row_meaning", "smallest_count", "control", "code")
 
 
@@ -68,7 +76,8 @@ def _check_path(path: str) -> None:
 
 def _file_refused(path: str, refused: PathRefusedError) -> WishRefusedError:
     shown = clipped(path if path.isprintable() else ascii(path), 200)
-    return WishRefusedError(refused.reason.value, f"{shown}: {refused.sentence}")
+    sentence = TOO_LARGE if refused.reason is Reason.TOO_LARGE else refused.sentence
+    return WishRefusedError(refused.reason.value, f"{shown}: {sentence}")
 
 
 class OpenFile:
@@ -154,5 +163,10 @@ class Releaser:
     async def _send(self, draft: Draft, file: OpenFile) -> None:
         try:
             await self._intake.put_file(draft, file.path, file.digest, file.size, file.sent())
+        except IntakeError as refused:
+            if refused.code not in NO_MORE_FILES:
+                raise
+            what_to_do = f"Finish or withdraw it, then ask again: {draft.url}"
+            raise WishRefusedError(refused.code, f"{NO_MORE_FILES[refused.code]}. {what_to_do}") from None
         except PathRefusedError as refused:
             raise _file_refused(file.path, refused) from None

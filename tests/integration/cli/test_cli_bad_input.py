@@ -8,7 +8,7 @@ import pytest
 
 from tidegate.cli.main import exit_code
 from tidegate.demo.stage import SAMPLES, make_accounts
-from tidegate.embedded.state import prepare_state
+from tidegate.embedded.state import only_one, prepare_state
 from tidegate.model import Kind
 from tidegate.store import SqliteStore
 
@@ -128,3 +128,14 @@ def test_a_state_folder_that_is_none_is_said(tmp_path: Path, capsys: pytest.Capt
     assert exit_code(["get", "project", "--state", str(tmp_path / "nothing")]) == 4
     assert "[state_missing]" in capsys.readouterr().err
     assert not (tmp_path / "nothing").exists()
+
+
+def test_a_missing_file_is_said_to_be_missing(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["apply", "-f", "no-such-file.yaml", "--state", str(state)]) == 2
+    assert "no-such-file.yaml cannot be read: No such file or directory." in capsys.readouterr().err
+
+
+def test_a_second_demo_on_the_same_folder_is_told_of_the_first(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with only_one(state):
+        assert exit_code(["demo", "--state", str(state)]) == 1
+    assert "[already_running]" in capsys.readouterr().err

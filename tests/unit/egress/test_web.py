@@ -12,12 +12,14 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.test import Client
+from django.utils.html import escape
 
 from egress_django import ORIGIN
 from egress_kit import CSV, TEXTS, World, sha
 from egress_review.application import drafts, reviewing
 from egress_review.domain.request import Request
 from egress_review.domain.status import Status
+from egress_review.web.pages import WHAT_COMES_NEXT
 from tidegate.ledger import Event
 
 HOST = "review.tidegate.localhost"
@@ -286,3 +288,36 @@ def test_healthz_answers_without_sign_in() -> None:
 @pytest.mark.usefixtures("office")
 def test_session_cookie_is_named_and_host_only() -> None:
     assert (settings.SESSION_COOKIE_NAME, settings.SESSION_COOKIE_DOMAIN) == ("tg_review", None)
+
+
+def test_every_state_says_what_comes_next(office: World) -> None:
+    assert set(WHAT_COMES_NEXT) == set(Status)
+    made = office.returned()
+    assert escape(WHAT_COMES_NEXT[made.status]) in browser("rosa").get(f"/r/{made.id}").content.decode()
+
+
+def test_a_reason_of_an_earlier_round_is_not_shown_as_the_reason_now(office: World) -> None:
+    made = office.returned()
+    assert "<dt>Reason</dt>" in browser("rosa").get(f"/r/{made.id}").content.decode()
+    drafts.submit(office.ports, made.id, office.by("rosa"))
+    assert "<dt>Reason</dt>" not in browser("rosa").get(f"/r/{made.id}").content.decode()
+
+
+@pytest.mark.parametrize(("status", "shown"), [(Status.DRAFT, False), (Status.SUBMITTED, True)])
+def test_before_a_scan_there_is_no_empty_list_of_findings(office: World, status: Status, shown: bool) -> None:  # noqa: FBT001
+    page = browser("rosa").get(f"/r/{office.at(status).id}").content.decode()
+    assert ('id="findings"' in page) is shown
+
+
+def test_logging_out_is_at_the_hub_which_would_else_sign_in_again(office: World) -> None:
+    made = office.draft(files={"one.csv": office.table(), "two.csv": office.table()})
+    page = browser("rosa").get("/").content.decode()
+    assert 'href="http://tidegate.localhost:8000/hub/logout"' in page
+    assert made.id[:8] in page
+    assert "one.csv, two.csv" in page
+
+
+def test_an_error_page_has_the_way_to_the_start_page(office: World) -> None:
+    made = office.draft()
+    page = browser("ravi").get(f"/r/{made.id[::-1]}").content.decode()
+    assert 'href="http://tidegate.localhost:8000/hub/"' in page

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from session_kit import Recorder, RecordingIntake
 from workspace.session import release
-from workspace.session.intake import Intake
+from workspace.session.intake import Intake, IntakeError
 from workspace.session.outbox import answer_one, waiting
 from workspace.session.release import OpenFile, Releaser, WishRefusedError, read_wish
 from workspace.session.safe_tree import SafeTree
@@ -222,3 +222,39 @@ def test_the_context_names_are_those_of_the_notebook_library() -> None:
     names: dict[str, Any] = {}
     exec(compile(library.read_text(), str(library), "exec"), names)  # noqa: S102 - our own file, as a kernel has it
     assert tuple(names["CONTEXT"]) == release.CONTEXT
+
+
+def test_a_file_too_large_names_the_limit(
+    home: Path, tree: SafeTree, intake: RecordingIntake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "MAX_FILE", 4)
+    answer = ask(tree, intake, {"files": ["table.csv"], "context": {}})
+    assert (answer["code"], "at most 500 MB" in answer["sentence"]) == ("too_large", True)
+    assert (home / "table.csv").exists()
+
+
+@pytest.mark.parametrize("code", ["wrong_status", "already_opened"])
+def test_a_request_that_takes_no_more_files_is_named_with_what_to_do(
+    tree: SafeTree, intake: RecordingIntake, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    async def refused(*_: object) -> None:
+        raise IntakeError(code, "Words for an operator.")
+
+    monkeypatch.setattr(Intake, "put_file", refused)
+    answer = ask(tree, intake, {"files": ["table.csv"], "context": {}})
+    assert answer["code"] == code
+    assert answer["sentence"].endswith("then ask again: http://review.tidegate.localhost:8000/d1")
+
+
+def test_a_refusal_in_a_notebook_is_its_sentence_and_no_code_of_ours(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = Path(release.__file__).parents[1] / "notebook/tidegate_notebook.py"
+    names: dict[str, Any] = {"__name__": "tidegate_notebook"}
+    exec(compile(library.read_text(), str(library), "exec"), names)  # noqa: S102 - our own file, as a kernel has it
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(home)
+    for name, words in (("shared", "is a folder; name each file"), ("nowhere.csv", "There is no file")):
+        with pytest.raises(names["ReleaseError"], match=words) as caught:
+            names["release"](name)
+        assert caught.value._render_traceback_() == [f"ReleaseError: {caught.value}"]
