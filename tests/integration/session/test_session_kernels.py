@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import websocket
 
 from session_kit import Browser, RecordingIntake, Server, browser, kernel_sandbox, session_server, wait_for
 
@@ -301,10 +302,24 @@ def test_links_in_the_place_of_a_kernels_sockets_are_not_followed(workspace: Ser
     (workspace.home.parent / "sock/trusted").unlink()
 
 
+def forgot(page: Browser) -> bool:
+    """Whether a kernel answers that knows nothing of `x`; what is asked of one that is going may stay unanswered."""
+    try:
+        return any(message["content"].get("ename") == "NameError" for message in page.run("x", seconds=5))
+    except websocket.WebSocketTimeoutException:
+        return False
+
+
 def test_a_restarted_kernel_is_reached_by_the_page_that_was_open(workspace: Server, page: Browser) -> None:
     page.run("x = 1")
     assert workspace.ask("POST", f"/api/kernels/{page.kernel}/restart").status_code == 200
-    wait_for(lambda: any(m["content"].get("ename") == "NameError" for m in page.run("x")), "the new kernel")
+    wait_for(lambda: forgot(page), "the new kernel")
+
+
+def test_a_kernel_that_died_is_started_again_and_reached_by_the_same_page(page: Browser) -> None:
+    page.run("x = 1")
+    page.send("execute_request", {"code": "import os; os.kill(os.getpid(), 9)", "silent": False})
+    wait_for(lambda: forgot(page), "the new kernel", seconds=60)
 
 
 @pytest.fixture(scope="module")
