@@ -22,7 +22,7 @@ lint: ## Format, ruff, mypy, import contracts, dependencies
 	@.venv/bin/ruff check -q .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache
-	@.venv/bin/deptry -q .
+	@.venv/bin/deptry .
 
 unit: ## Tests without processes or ports
 	@scripts/install dev
