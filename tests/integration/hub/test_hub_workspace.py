@@ -33,7 +33,8 @@ def test_a_workspace_opens_on_an_origin_of_its_own(opened: Server, rosa: hub_kit
 
 
 def test_a_start_and_its_grounds_are_in_the_ledger(opened: Server, world: hub_kit.World) -> None:
-    record = world.events(Event.WORKSPACE_STARTED)[-1]
+    started = [record for record in world.events(Event.WORKSPACE_STARTED) if record.subject.endswith(opened.project)]
+    record = started[-1]
     assert record.subject == f"server/rosa/{opened.project}"
     assert record.detail["decision"]
     assert record.detail["cohort"] == world.store.project_status(PROJECT).cohort.manifest_sha256  # type: ignore[union-attr]

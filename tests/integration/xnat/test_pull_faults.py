@@ -6,16 +6,32 @@ from pathlib import Path
 
 import pytest
 
+from provisioner.adapters.xnat.backoff import Backoff
+from provisioner.adapters.xnat.listing import Credentials, Ticket, XnatConnection
+from provisioner.adapters.xnat.transfer import Transfer, client_for
 from provisioner.domain.transfer import Code, PullProgress
 from sample_xnat.faults import FaultKind
 from sample_xnat.server import SampleXnat
 from tidegate.model import TidegateError
 from xnat_child import at
-from xnat_kit import ACCOUNT, PASSWORD, blobs, dicom_bytes, journal_lines, plan_of, pull, some_files, source, tree_of
+from xnat_kit import (
+    ACCOUNT,
+    PASSWORD,
+    USER,
+    blobs,
+    dicom_bytes,
+    journal_lines,
+    plan_of,
+    pull,
+    some_files,
+    source,
+    tree_of,
+)
 
 FILES = some_files(6)
 WHOLE = {hashlib.sha256(data).hexdigest(): data for data in FILES.values()}
 ONE = r"/files/image-003"
+BACKOFF = Backoff(sleep=lambda _seconds: None)
 
 STAYS = [
     (FaultKind.HTML_LOGIN_PAGE, Code.XNAT_ANSWERED_HTML),
@@ -52,7 +68,36 @@ def test_a_fault_that_passes_is_healed(server: SampleXnat, tmp_path: Path, kind:
     server.faults.add(ONE, kind, times=1)
     pull(plan, tmp_path, source(read_seconds=0.5))
     assert blobs(tmp_path) == WHOLE
-    assert len(server.fetched()) <= len(FILES) + (3 if kind is FaultKind.UNAUTHORISED else 1)
+    # A login renewed for one file ends the old one under the two others in flight, which ask once more.
+    renewed = kind in {FaultKind.UNAUTHORISED, FaultKind.HTML_LOGIN_PAGE}
+    assert len(server.fetched()) <= len(FILES) + (3 if renewed else 1)
+
+
+class RenewedByOthers:
+    """A login that others renew again and again: every other look finds a newer one, for a while."""
+
+    def __init__(self, connection: XnatConnection, stale: Ticket) -> None:
+        self._connection, self._stale, self._looks = connection, stale, 0
+
+    def ticket(self) -> Ticket:
+        self._looks += 1
+        return self._stale if self._looks < 12 and self._looks % 2 else self._connection.ticket()
+
+    def renew(self, used: Ticket) -> Ticket:
+        raise AssertionError(used)
+
+
+def test_a_file_is_not_blamed_for_logins_that_others_renewed(server: SampleXnat, tmp_path: Path) -> None:
+    """It asks again with the new login, however often that happens, and its own tries are not used up."""
+    line = plan_of(server).lines[0]
+    with XnatConnection(server.url, Credentials(USER, PASSWORD), BACKOFF) as connection:
+        stale = connection.ticket()
+        connection.renew(stale)
+        tickets = RenewedByOthers(connection, stale)
+        with client_for(server.url, 1, (5.0, 5.0)) as client:
+            transfer = Transfer(server.url, tickets, client, BACKOFF, lambda _: True)
+            fetched = transfer.fetch(line, tmp_path / "x.part")
+    assert fetched.sha256 in WHOLE
 
 
 @pytest.mark.parametrize(("kind", "code"), STAYS)

@@ -24,6 +24,8 @@ from provisioner.domain.transfer import Code, Measure, verdict
 
 CHUNK: Final = 1024 * 1024
 OK: Final = 200
+# A new login may mend these.
+OF_THE_LOGIN: Final = frozenset({Code.XNAT_LOGIN_REFUSED, Code.XNAT_ANSWERED_HTML})
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: another file failed, or the person interrupted
@@ -68,13 +70,15 @@ class Transfer:
                 return self._try(line, part, ticket)
             except _Failed as failed:
                 code = failed.code
+                if code in OF_THE_LOGIN and self.tickets.ticket().number != ticket.number:
+                    continue  # Another transfer renewed the login meanwhile: the answer was to the old one.
                 failures[code] = failures.get(code, 0) + 1
                 if not self.backoff.may_retry(code, failures[code]):
                     raise failure(_shown(code), self.server, line.label) from None
                 self._before_next(code, failures[code], ticket)
 
     def _before_next(self, code: Code, failed: int, ticket: Ticket) -> None:
-        if code in {Code.XNAT_LOGIN_REFUSED, Code.XNAT_ANSWERED_HTML}:
+        if code in OF_THE_LOGIN:
             self.tickets.renew(ticket)
         else:
             self.backoff.wait(failed)
