@@ -18,6 +18,7 @@ from site_kit import PROJECT, Site, approve, register, wait_for
 from tidegate.demo.browser import Person
 from tidegate.demo.notebook import Notebook
 from tidegate.demo.stage import password_of
+from tidegate.ledger import Event
 from tidegate.model import ProjectPhase
 
 Persons = Callable[[str], Page]
@@ -95,6 +96,26 @@ WHOLE_PAGE = """
 }
 """
 
+# A checker's own form, sent as in the attack above: with what the page says where it can be read, guessed elsewhere.
+VOTE = """
+async ({review, id}) => {
+  const address = `${review}/r/${id}`;
+  let form = null;
+  try {
+    const text = await (await fetch(address, {credentials: "include"})).text();
+    form = new DOMParser().parseFromString(text, "text/html").querySelector("form[action$='/do/vote']");
+  } catch (error) {}
+  const value = (name, guess) => form?.querySelector(`[name=${name}]`)?.value || guess;
+  for (const version of form ? [value("version", "")] : ["1", "2", "3", "4", "5", "6", "7", "8"]) {
+    const body = new URLSearchParams({csrfmiddlewaretoken: value("csrfmiddlewaretoken", "x".repeat(64)), version,
+                                      key: value("key", `planted-vote-${version}`), "vote:planted.csv": "approve"});
+    for (const mode of ["cors", "no-cors"]) {
+      try { await fetch(`${address}/do/vote`, {method: "POST", body, mode, credentials: "include"}); } catch (error) {}
+    }
+  }
+}
+"""
+
 
 @pytest.fixture(scope="module")
 def draft(whole_site: Site) -> str:
@@ -125,11 +146,19 @@ def state_of(site: Site, request: str) -> str:
 
 
 @contextmanager
-def signed_in_twice(site: Site, person: Persons, chromium: Browser, *, bypass_csp: bool) -> Iterator[Page]:
-    """A page of Ravi in his workspace's origin, signed in at review too; `bypass_csp` takes our policy away."""
+def signed_in_twice(
+    site: Site, person: Persons, chromium: Browser, *, bypass_csp: bool, reviewer: Page | None = None
+) -> Iterator[Page]:
+    """A page of Ravi's workspace's origin in a browser that is signed in at review too, as him or as this reviewer.
+
+    `bypass_csp` takes our content policy away.
+    """
     at_home = person(USER)
     at_home.goto(f"{site.review}/")
     cookies = at_home.context.storage_state()
+    if reviewer is not None:
+        others = reviewer.context.storage_state()["cookies"]
+        cookies["cookies"] = [c for c in cookies["cookies"] if c["domain"].startswith(USER)] + others
     assert any(c["name"] == "tg_review" and c["domain"].startswith("review.") for c in cookies["cookies"])
     context = chromium.new_context(bypass_csp=bypass_csp, storage_state=cookies)
     try:
@@ -154,6 +183,35 @@ def test_planted_script_can_neither_read_nor_submit(
         found: dict[str, Any] = page.evaluate(ATTACK, told)
         assert "fetch cors" in found["read"]
         wait_for("the submission", lambda: state_of(whole_site, draft) != "draft", 10)
+    wait_for("the scan", lambda: state_of(whole_site, draft) == "submitted", 60)
+    cannot_vote(whole_site, person, chromium, draft)
+
+
+def cannot_vote(site: Site, person: Persons, chromium: Browser, request: str) -> None:
+    """In the browser of a checker who holds a claim: no vote from the workspace's origin, one from review's own."""
+    checker = person("chidi")
+    checker.goto(f"{site.review}/r/{request}")
+    checker.get_by_role("button", name="Claim this request").click()
+    told = {"review": site.review, "id": request}
+    for bypass_csp in (False, True):
+        with signed_in_twice(site, person, chromium, bypass_csp=bypass_csp, reviewer=checker) as page:
+            page.evaluate(VOTE, told)
+            assert votes_cast(site, request) == 0
+    with signed_in_twice(site, person, chromium, bypass_csp=True, reviewer=checker) as page:
+        page.goto(f"{site.review}/queue")
+        page.evaluate(VOTE, told)
+        assert votes_cast(site, request) == 1
+    checker.close()
+
+
+def votes_cast(site: Site, request: str) -> int:
+    """Votes on this request in the ledger."""
+    with closing(sqlite3.connect(f"file:{site.state}/egress.sqlite?mode=ro", uri=True)) as database:
+        (count,) = database.execute(
+            "SELECT COUNT(*) FROM ledger WHERE record ->> '$.event' = ? AND record ->> '$.subject' LIKE ?",
+            (Event.VOTE_CAST.value, f"%{request}"),
+        ).fetchone()
+    return int(count)
 
 
 def posts_answered(
