@@ -25,7 +25,10 @@ from tidegate.model.names import SHA256
 
 PATH: Final = re.compile(rb"/intake/v1/drafts/(?P<id>[0-9a-f]{1,40})/files/(?P<name>.+)", re.DOTALL)
 CREATED: Final = 201
+TOO_LARGE: Final = 413
 MOST_OF_A_FORM: Final = 512 * 1024
+# The largest file a session server sends.
+MOST_DRAINED: Final = 512 * 1024 * 1024
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -43,8 +46,11 @@ class UploadGate:
         if match is None or scope["method"] != "PUT":
             await self._hand_on(scope, receive, send)
             return
+        stream = Body(receive)
         async with ThreadSensitiveContext():
-            status, body = await sync_to_async(_put)(scope, match, Body(receive))
+            status, body = await sync_to_async(_put)(scope, match, stream)
+        if status == TOO_LARGE:
+            await stream.drain(MOST_DRAINED)
         await _reply(send, status, body)
 
     async def _hand_on(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,9 +81,17 @@ class Body(io.RawIOBase):
 
     def __init__(self, receive: Receive) -> None:
         super().__init__()
+        self._next = receive
         self._receive = async_to_sync(receive)
         self._rest = b""
         self._more = True
+
+    async def drain(self, most: int) -> None:
+        """Let go by what is still coming, up to a bound: a sender cut off in mid-body never hears the answer."""
+        while self._more and most > 0:
+            message = await self._next()
+            most -= len(message.get("body", b""))
+            self._more = message["type"] != "http.disconnect" and message.get("more_body", False)
 
     def readable(self) -> bool:
         return True
@@ -86,6 +100,7 @@ class Body(io.RawIOBase):
         while not self._rest and self._more:
             message = self._receive()
             if message["type"] == "http.disconnect":
+                self._more = False
                 raise refused("hash_mismatch", "The sender hung up.")
             self._rest, self._more = message.get("body", b""), message.get("more_body", False)
         end = len(self._rest) if size < 0 else size

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SOCKET_NAME = "launcher.sock"
 MOST_BYTES = 4096
 MOST_CALLERS = 32
+# Those not accepted yet. A full queue refuses the next caller at once, so silent ones must not fill it.
+MOST_WAITING = 256
 CALLER_SECONDS = 5.0
 
 Answer = dict[str, Any]
@@ -144,7 +146,7 @@ def listen(folder: Path) -> socket.socket:
     fresh = folder / f".{secrets.token_hex(4)}"
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(fresh))
-    listener.listen(MOST_CALLERS)
+    listener.listen(MOST_WAITING)
     listener.setblocking(False)
     fresh.rename(path)
     return listener

@@ -1,5 +1,6 @@
 """`python -m egress_review serve` as the supervisor starts it: it answers, refuses, and comes back after SIGKILL."""
 
+import asyncio
 import json
 import os
 import socket
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -17,6 +18,7 @@ from egress_django import environment
 from egress_kit import PROJECT, RESEARCHER, World, sha
 
 DEADLINE = 60.0
+PIECE = b"x" * 1_000_000
 
 
 def free_port() -> int:
@@ -139,3 +141,24 @@ def test_a_large_file_leaves_nothing_behind_on_its_connection(office: World) -> 
             sent = client.put(path, content=content, headers={"X-Content-SHA256": sha(content)})
             assert sent.status_code == httpx2.codes.CREATED
             assert client.get("/drawn").json() == {"total": 0}
+
+
+async def _send(url: str, path: str, size: int) -> httpx2.Response:
+    """As the session server sends: in pieces, on a connection it keeps."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(size // len(PIECE)):
+            yield PIECE
+
+    headers = {"Authorization": "token some-token", "X-Content-SHA256": "0" * 64, "Content-Length": str(size)}
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as client:
+        return await client.put(f"{url}{path}", content=pieces(), headers=headers)
+
+
+def test_who_sends_too_large_a_file_hears_that_it_is_too_large(office: World) -> None:
+    """And not a broken connection: the rest of the body is let go by before the answer."""
+    made, port = office.draft(), free_port()
+    with hub() as api, service(office, port, api):
+        path = f"/intake/v1/drafts/{made.id}/files/large.csv"
+        refused = asyncio.run(_send(f"http://127.0.0.1:{port}", path, 120 * len(PIECE)))
+    assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
