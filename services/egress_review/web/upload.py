@@ -50,7 +50,7 @@ class UploadGate:
         async with ThreadSensitiveContext():
             status, body = await sync_to_async(_put)(scope, match, stream)
         if status == TOO_LARGE:
-            await stream.drain(MOST_DRAINED)
+            await stream.drain(min(_declared(scope), MOST_DRAINED))
         await _reply(send, status, body)
 
     async def _hand_on(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,12 +85,13 @@ class Body(io.RawIOBase):
         self._receive = async_to_sync(receive)
         self._rest = b""
         self._more = True
+        self._seen = 0
 
     async def drain(self, most: int) -> None:
-        """Let go by what is still coming, up to a bound: a sender cut off in mid-body never hears the answer."""
-        while self._more and most > 0:
+        """Let go by what is still to come of `most` bytes: a sender cut off in mid-body never hears the answer."""
+        while self._more and self._seen < most:
             message = await self._next()
-            most -= len(message.get("body", b""))
+            self._seen += len(message.get("body", b""))
             self._more = message["type"] != "http.disconnect" and message.get("more_body", False)
 
     def readable(self) -> bool:
@@ -103,6 +104,7 @@ class Body(io.RawIOBase):
                 self._more = False
                 raise refused("hash_mismatch", "The sender hung up.")
             self._rest, self._more = message.get("body", b""), message.get("more_body", False)
+            self._seen += len(self._rest)
         end = len(self._rest) if size < 0 else size
         part, self._rest = self._rest[:end], self._rest[end:]
         return part
@@ -128,6 +130,12 @@ def _add(scope: Scope, match: re.Match[bytes], body: Body) -> dict[str, Any]:
     upload = Upload(name=_name(match["name"]), stream=body, sha256=sha256)  # type: ignore[arg-type]  # read() is all
     file = add_file(desk().ports, match["id"].decode(), By(actor, desk().clock()), upload)
     return {"sha256": file.sha256, "size": file.size}
+
+
+def _declared(scope: Scope) -> int:
+    """The length the sender says; a body that goes on beyond it is not let go by."""
+    lengths = [value for name, value in scope["headers"] if name.lower() == b"content-length"]
+    return int(lengths[0]) if lengths and lengths[0].isdigit() else 0
 
 
 def _name(raw: bytes) -> str:
