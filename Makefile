@@ -52,6 +52,7 @@ lock: ## Resolve and hash all Python dependencies anew
 	@$(COMPILE) requirements/workspace.in -o requirements/workspace.txt
 	@$(COMPILE) pyproject.toml -o requirements/services.txt
 	@$(COMPILE) pyproject.toml --extra demo -o requirements/demo.txt
+	@$(COMPILE) pyproject.toml --extra kubernetes -o requirements/kubernetes.txt
 	@$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
 
 clean: ## Remove environments, caches and the demo's state
