@@ -52,24 +52,49 @@ class Tally:
         self.refused.append({"code": str(code), "tag": tag, "sha256": sha256})
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What is to be pulled, a part for each data set in order. `digest` covers the plans and the list of the gate."""
+
+    parts: tuple[Selected, ...]
+    digest: str
+
+
 def gather(run: Run) -> Gathered:
-    """Everything a seal needs, recorded.
+    """Everything a seal needs, recorded: `planned`, `pulled` and `judged` in one go.
 
     Raises:
         TidegateError: ``COHORT_STOPPED``, ``COHORT_EMPTY`` or a code of the source.
     """
+    plans = planned(run)
+    return judged(run, plans, pulled(run, plans))
+
+
+def planned(run: Run) -> Planned:
+    """What XNAT lists of the data sets, as far as the selection and the licences take it."""
     run.enter("PLANNING", "Listing the files in XNAT.")
-    selected = [_plan(run, dataset) for dataset in run.datasets]
-    plans = digest_of([base_list().model_dump(mode="json"), *[part.plan.digest() for part in selected]])
-    _recall_empty(run, plans)
+    parts = tuple(_plan(run, dataset) for dataset in run.datasets)
+    digest = digest_of([base_list().model_dump(mode="json"), *[part.plan.digest() for part in parts]])
+    _recall_empty(run, digest)
+    return Planned(parts, digest)
+
+
+def pulled(run: Run, plans: Planned) -> Iterator[PullResult]:
+    """Each data set's files into the vault, one data set whenever the next is asked for."""
+    for dataset, part in zip(run.datasets, plans.parts, strict=True):
+        yield _pull(run, dataset, part.plan)
+
+
+def judged(run: Run, plans: Planned, pulls: Iterable[PullResult]) -> Gathered:
+    """What the gate lets through of what was pulled, as the record that a seal is made from."""
     tally = Tally()
-    for dataset, part in zip(run.datasets, selected, strict=True):
+    for dataset, part, result in zip(run.datasets, plans.parts, pulls, strict=True):
         _count_unselected(part, tally)
-        _take(run, dataset, _pull(run, dataset, part.plan), tally)
+        _take(run, dataset, result, tally)
     gathered = _gathered_from(run, tally)
     _record_refused(run, tally.refused)
     if not gathered.rows:
-        _remember_empty(run, plans, gathered)
+        _remember_empty(run, plans.digest, gathered)
     run.write_note(GATHERED, gathered)
     return gathered
 
@@ -115,10 +140,10 @@ def _pull(run: Run, dataset: Dataset, plan: Plan) -> PullResult:
     return run.parts.source.pull(plan, folder, run.parts.vault.folder, heard, run.now)
 
 
-def _take(run: Run, dataset: Dataset, pulled: PullResult, tally: Tally) -> None:
-    for refused in pulled.refused:
+def _take(run: Run, dataset: Dataset, result: PullResult, tally: Tally) -> None:
+    for refused in result.refused:
         tally.refuse(refused.code, refused.tag)
-    total = len(pulled.files)
+    total = len(result.files)
     run.enter("CHECKING", f"Checking {total} files of {dataset.name} for identifying data.", total=total)
 
     def each(done: int) -> None:
@@ -130,8 +155,8 @@ def _take(run: Run, dataset: Dataset, pulled: PullResult, tally: Tally) -> None:
         base_list().widened(dataset.spec.gate),
         run.parts.shelf.work(run.project.name, run.version) / f"gate-{dataset.name}.jsonl",
     )
-    for file, judged in keeper.judge_all(pulled.files, run.now, each):
-        _sort(run, dataset, file, judged, tally)
+    for file, verdict in keeper.judge_all(result.files, run.now, each):
+        _sort(run, dataset, file, verdict, tally)
 
 
 def _recall_empty(run: Run, plans: str) -> None:
@@ -149,16 +174,16 @@ def _remember_empty(run: Run, plans: str, gathered: Gathered) -> None:
     raise TidegateError("COHORT_EMPTY", sentence, fix)
 
 
-def _sort(run: Run, dataset: Dataset, file: PulledFile, judged: Judged, tally: Tally) -> None:
-    if judged.facts is None:
-        tally.refuse(*judged.refusals[0], file.sha256)
-        tally.reasons.extend(judged.refusals[1:])
+def _sort(run: Run, dataset: Dataset, file: PulledFile, verdict: Judged, tally: Tally) -> None:
+    if verdict.facts is None:
+        tally.refuse(*verdict.refusals[0], file.sha256)
+        tally.reasons.extend(verdict.refusals[1:])
         tally.refused_blobs.add(file.sha256)
-    elif not takes_modality(run.project.spec.selection, judged.facts.modality):
+    elif not takes_modality(run.project.spec.selection, verdict.facts.modality):
         tally.leave_out(NOT_SELECTED)
         tally.refused_blobs.add(file.sha256)
     else:
-        row = row_of(file.line, file.sha256, file.size, judged.facts, dataset)
+        row = row_of(file.line, file.sha256, file.size, verdict.facts, dataset)
         if row.path.casefold() in tally.rows:
             tally.refuse(GateCode.DUPLICATE_UID, "(0008,0018)", file.sha256)
             tally.refused_blobs.add(file.sha256)

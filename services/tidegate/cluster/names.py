@@ -46,5 +46,10 @@ def cohort_claim(version: int, *, read_only: bool) -> str:
     return f"cohort-v{version}" + ("-ro" if read_only else "")
 
 
+def cohort_view(project: str, version: int) -> str:
+    """Where on that volume the sealed view lies: the `subPath` a workspace mounts; records beside it stay unseen."""
+    return f"cohorts/{project}/v{version}"
+
+
 def workspace_pod(person: PersonRef) -> str:
     return f"workspace-{person_key(person)}"
