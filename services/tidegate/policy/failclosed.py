@@ -15,17 +15,10 @@ from pydantic import ConfigDict, ValidationError, model_validator
 from tidegate.model import Decision, Outcome, digest_of
 from tidegate.policy.codes import Code, Denial
 from tidegate.policy.envelope import Envelope, read_envelope
-from tidegate.policy.port import Bundle, Engine, EngineOf, Point
+from tidegate.policy.port import Bundle, Engine, EngineOf, Point, Refused
 
 SKEW: Final = timedelta(seconds=5)
 log = logging.getLogger(__name__)
-
-
-class Refused(Exception):  # noqa: N818 - an outcome on its way to `decide`
-    def __init__(self, code: Code, detail: str = "") -> None:
-        super().__init__(code, detail)
-        self.code = code
-        self.detail = detail
 
 
 class Answer(Decision):
@@ -77,6 +70,8 @@ class Policy:
         bundle, engine = self._current()
         try:
             raw = engine.evaluate(point, payload)
+        except Refused:
+            raise
         except Exception as error:
             log.exception("policy engine failed", extra={"point": point.value})
             raise Refused(Code.POLICY_ERROR) from error

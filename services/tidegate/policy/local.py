@@ -7,18 +7,12 @@ library is loaded once for the process.
 import importlib
 import threading
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from tidegate.model import TidegateError
-from tidegate.policy.port import Bundle, Point
+from tidegate.policy.port import ENTRY, Bundle, Point
 from tidegate.policy.rules import load_rules, policies_folder
 
-# Constant queries only: the engine keeps every distinct one for ever.
-ENTRY: Final = {
-    Point.PROJECT_APPROVE: "tidegate.project_approve.decision",
-    Point.WORKSPACE_START: "tidegate.workspace_start.decision",
-    Point.EGRESS_RELEASE: "tidegate.egress_release.decision",
-}
 _building = threading.Lock()
 
 

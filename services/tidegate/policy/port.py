@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from tidegate.model import AnyResource, Kind
+from tidegate.policy.codes import Code
 
 
 class Point(StrEnum):
@@ -14,6 +15,23 @@ class Point(StrEnum):
     PROJECT_APPROVE = "project.approve"
     WORKSPACE_START = "workspace.start"
     EGRESS_RELEASE = "egress.release"
+
+
+# Constant queries only: the engine in process keeps every distinct one for ever, and the server lets no other through.
+ENTRY: Final = {
+    Point.PROJECT_APPROVE: "tidegate.project_approve.decision",
+    Point.WORKSPACE_START: "tidegate.workspace_start.decision",
+    Point.EGRESS_RELEASE: "tidegate.egress_release.decision",
+}
+
+
+class Refused(Exception):  # noqa: N818 - an outcome on its way to `decide`
+    """No answer, and why. The wrapper and engines that know the reason raise it; `decide` makes a denial of it."""
+
+    def __init__(self, code: Code, detail: str = "") -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
 
 
 @dataclass(frozen=True)
@@ -38,7 +56,8 @@ class Engine(Protocol):
         """The value of the point's entry rule.
 
         Raises:
-            Exception: anything; the wrapper turns it into a refusal.
+            Refused: with a code of the engine's own.
+            Exception: anything else; the wrapper makes ``policy_error`` of it.
         """
         ...
 
