@@ -49,6 +49,7 @@ bench: ## Ratios against peers and limits, in one run
 
 lock: ## Resolve and hash all Python dependencies anew
 	@$(COMPILE) requirements/uv.in -o requirements/uv.txt
+	@$(COMPILE) requirements/node.in -o requirements/node.txt
 	@$(COMPILE) requirements/workspace.in -o requirements/workspace.txt
 	@$(COMPILE) pyproject.toml -o requirements/services.txt
 	@$(COMPILE) pyproject.toml --extra demo -o requirements/demo.txt

