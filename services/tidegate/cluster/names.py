@@ -24,6 +24,8 @@ SHARED_CLAIM: Final = "shared"
 NAMESPACE_PREFIX: Final = "tg-"
 SLUG_LENGTH: Final = 24
 HASH_LENGTH: Final = 8
+# The group an impersonated officer comes in; RBAC gives it the right to create Approvals.
+OFFICERS_GROUP: Final = "tidegate:officers"
 
 
 def namespace_of(project: str) -> str:
@@ -35,6 +37,11 @@ def person_key(person: PersonRef) -> str:
     slug = re.sub(r"[^a-z0-9-]+", "-", person.subject.lower())[:SLUG_LENGTH].strip("-")
     digest = hashlib.sha256(f"{person.issuer}\n{person.subject}".encode()).hexdigest()[:HASH_LENGTH]
     return f"{slug}-{digest}" if slug else digest
+
+
+def username_of(person: PersonRef) -> str:
+    """Who the API server sees where a service impersonates a person; admission compares it with `spec.by`."""
+    return f"tidegate:{person.issuer}:{person.subject}"
 
 
 def home_claim(person: PersonRef) -> str:

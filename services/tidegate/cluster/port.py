@@ -37,6 +37,14 @@ class Change:
     manifest: Manifest
 
 
+@dataclass(frozen=True)
+class Listing:
+    """All of a kind as it stood at one version of the whole, from which a watch goes on."""
+
+    items: tuple[Manifest, ...]
+    version: str
+
+
 class ClusterApi(Protocol):
     """Errors of every method are `TidegateError`.
 
@@ -72,4 +80,14 @@ class ClusterApi(Protocol):
 
     def watch(self, resource: Resource, namespace: str = "", since: str = "") -> Iterator[Change]:
         """Changes after the resourceVersion `since`, until the server ends the watch."""
+        ...
+
+
+class WatchableApi(ClusterApi, Protocol):
+    """What a cache needs beyond it."""
+
+    def listing(self, resource: Resource, namespace: str = "", labels: Mapping[str, str] | None = None) -> Listing: ...
+
+    def follow(self, resource: Resource, namespace: str = "", since: str = "") -> Iterator[Change]:
+        """A watch that also gives the server's ``BOOKMARK`` lines: nothing changed, and this is the version now."""
         ...
