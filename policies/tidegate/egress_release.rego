@@ -78,10 +78,10 @@ sharing_reason(code, name, detail) := {
 	"clause": licences.clause_of(name, "sharing.derivedData"),
 }
 
-deny contains sharing_reason("sharing_forbidden", name, "") if some name in sharing_known - shareable
+deny contains sharing_reason("sharing_forbidden", name, "") if some name in (sharing_known - shareable)
 
 deny contains sharing_reason("term_unknown", name, "sharing derived data") if {
-	some name in licences.licensed - sharing_known
+	some name in (licences.licensed - sharing_known)
 }
 
 deny contains {"code": "same_person", "dataset": "", "detail": "", "clause": ""} if not author_apart_ok
@@ -168,11 +168,11 @@ waiting := false if count(consent) == 0
 
 default deadline := null
 
-deadline := clock.earliest(((licences.ends | projects.ends) | approvals.ends) | people.ends)
+deadline := clock.earliest(union({licences.ends, projects.ends, approvals.ends, people.ends}))
 
 result := answer.outcome(facts_ok, deny, waiting)
 
 # METADATA
 # title: egress.release
 # entrypoint: true
-decision := answer.form(result, deny, (consent | attribution) | citation, deadline)
+decision := answer.form(result, deny, union({consent, attribution, citation}), deadline)

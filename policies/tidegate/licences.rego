@@ -172,19 +172,19 @@ fields := {
 
 clause_of(name, field) := object.get(terms, [name, "clauses", field], "")
 
-details["licence_not_yet"][name] := terms[name].valid_from if some name in failing.licence_not_yet
+details.licence_not_yet[name] := terms[name].valid_from if some name in failing.licence_not_yet
 
-details["licence_expired"][name] := terms[name].valid_to if some name in failing.licence_expired
+details.licence_expired[name] := terms[name].valid_to if some name in failing.licence_expired
 
-details["organisation_not_permitted"][name] := input.project.organisation if {
+details.organisation_not_permitted[name] := input.project.organisation if {
 	some name in failing.organisation_not_permitted
 }
 
-details["purpose_not_permitted"][name] := concat(", ", sort(wanted - object.get(satisfied, name, set()))) if {
+details.purpose_not_permitted[name] := concat(", ", sort(wanted - object.get(satisfied, name, set()))) if {
 	some name in failing.purpose_not_permitted
 }
 
-details["term_unknown"][name] := "commercial use" if some name in failing.term_unknown
+details.term_unknown[name] := "commercial use" if some name in failing.term_unknown
 
 deny contains reason if {
 	some code, missing in failing

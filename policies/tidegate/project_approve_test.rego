@@ -63,3 +63,10 @@ test_another_points_question_is_undecided if {
 }
 
 test_nothing_asked_is_denied if decision({}).outcome == "deny"
+
+test_a_clause_left_to_humans_is_told_to_the_officer if {
+	left := fixture.licences_but("unmodelled", [{"clause": "6", "text": "Tell us first.", "effect": "human"}])
+	answer := project_approve.decision with input as fixture.approve with data.licences as left
+	answer.outcome == "allow"
+	{"6"} == {d.clause | some d in answer.obligations}
+}

@@ -33,7 +33,7 @@ deny contains reason if some reason in people.deny
 
 default deadline := null
 
-deadline := clock.earliest(((licences.ends | projects.ends) | approvals.ends) | people.ends)
+deadline := clock.earliest(union({licences.ends, projects.ends, approvals.ends, people.ends}))
 
 default facts_ok := false
 
