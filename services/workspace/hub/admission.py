@@ -1,16 +1,17 @@
 """May this person open this project's workspace now? Asked by the spawner afresh at every start, however it was asked.
 
 Guard clauses, each with its own code: a project named, a right to start that has not ended, the policy's decision, and
-the sealed cohort in its place.
+the sealed cohort in its place, which is a folder on one machine and a read-only claim on Kubernetes.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from tidegate.model import (
+    AnyResource,
     Decision,
     ExitCode,
     Grant,
@@ -25,12 +26,13 @@ from tidegate.model import (
 )
 from tidegate.model.status import CohortStatus
 from tidegate.objects.sealed_view import MANIFEST, fault_of
-from tidegate.store import ResourceStore
 
 ASK_THE_LEAD: Final = "Ask the project's lead, whom the start page names, or a governance officer."
 SEE_START_PAGE: Final = "The start page says what it waits for."
 MADE_AGAIN: Final = "It is checked and made again by itself; try again in a minute, then tell the operator."
 Decide = Callable[[str, PersonRef, datetime], Decision]
+# Raises unless what was sealed is where the workspace will mount it from.
+InPlace = Callable[[CohortStatus, str], None]
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,19 @@ class Admission:
         return min(end for end in ends if end is not None)
 
 
-def check_start(store: ResourceStore, decide: Decide, project_name: str, person: PersonRef, now: datetime) -> Admission:
+class Projects(Protocol):
+    """The part of the store that admission reads."""
+
+    def get(self, kind: Kind, name: str) -> AnyResource | None: ...
+
+    def list(self, kind: Kind) -> tuple[AnyResource, ...]: ...
+
+    def project_status(self, name: str) -> ProjectStatus: ...
+
+
+def check_start(
+    store: Projects, decide: Decide, project_name: str, person: PersonRef, now: datetime, in_place: InPlace
+) -> Admission:
     """The admission, or the reason against it.
 
     Raises:
@@ -64,10 +78,12 @@ def check_start(store: ResourceStore, decide: Decide, project_name: str, person:
     if not isinstance(project, Project):
         raise _refused("spawn_right_missing", f"There is no project {project_name} open to you.", ASK_THE_LEAD)
     decision = _allowed(decide(project_name, person, now), project_name)
-    return Admission(project, person, right, _cohort_in_place(status, project_name), decision)
+    cohort = _sealed(status, project_name)
+    in_place(cohort, project_name)
+    return Admission(project, person, right, cohort, decision)
 
 
-def _live_right(store: ResourceStore, project: str, person: PersonRef, now: datetime) -> SpawnRight:
+def _live_right(store: Projects, project: str, person: PersonRef, now: datetime) -> SpawnRight:
     rights = [right for right in store.project_status(project).spawn_rights if right.person == person]
     if not rights:
         raise _no_right(store, project, person, now)
@@ -77,7 +93,7 @@ def _live_right(store: ResourceStore, project: str, person: PersonRef, now: date
     return latest
 
 
-def _no_right(store: ResourceStore, project: str, person: PersonRef, now: datetime) -> TidegateError:
+def _no_right(store: Projects, project: str, person: PersonRef, now: datetime) -> TidegateError:
     """Who holds or held a grant is told what stands in the way; to all others no project is there."""
     held = [grant.spec for grant in store.list(Kind.GRANT) if isinstance(grant, Grant)]
     own = [spec for spec in held if spec.project == project and spec.person == person]
@@ -115,16 +131,27 @@ def _reason(text: str, clause: str) -> str:
     return text.rstrip(".") + (f" (clause {clause})" if clause else "")
 
 
-def _cohort_in_place(status: ProjectStatus, project: str) -> CohortStatus:
-    """The view that was sealed, looking as it did when the provisioner last hashed all of it."""
+def _sealed(status: ProjectStatus, project: str) -> CohortStatus:
     cohort = status.cohort
     if cohort is None or not cohort.manifest_sha256:
-        raise _refused("cohort_not_ready", f"The images of {project} are not ready yet.", "See the start page.")
-    if not (Path(cohort.path) / MANIFEST).is_file():
-        raise _refused("cohort_not_ready", f"The images of {project} are not in place.", MADE_AGAIN)
-    if fault := fault_of(cohort):
-        raise _refused("cohort_changed", f"The copy of the images of {project} is not mounted: {fault}.", MADE_AGAIN)
+        raise _refused("cohort_not_ready", f"The images of {project} are not ready yet.", SEE_START_PAGE)
     return cohort
+
+
+def sealed_folder(cohort: CohortStatus, project: str) -> None:
+    """The view that was sealed, looking as it did when the provisioner last hashed all of it."""
+    if not (Path(cohort.path) / MANIFEST).is_file():
+        raise cohort_missing(project)
+    if fault := fault_of(cohort):
+        raise cohort_changed(project, fault)
+
+
+def cohort_missing(project: str) -> TidegateError:
+    return _refused("cohort_not_ready", f"The images of {project} are not in place.", MADE_AGAIN)
+
+
+def cohort_changed(project: str, fault: str) -> TidegateError:
+    return _refused("cohort_changed", f"The copy of the images of {project} is not mounted: {fault}.", MADE_AGAIN)
 
 
 def _refused(code: str, sentence: str, fix: str = "") -> TidegateError:

@@ -3,20 +3,19 @@
 No secret is in it: those are files of their own below `STATE/secrets`.
 """
 
-import sys
 from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import Field
 
-from tidegate.model.names import Frozen
+from workspace.hub.public import PublicSettings
 
 FILE_VARIABLE: Final = "TIDEGATE_HUB_SETTINGS"
 SERVICES: Final = ("provisioner", "egress", "egress-worker", "culler")
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class HubSettings(Frozen):
+class HubSettings(PublicSettings):
     """Ports are all on `address`, which is loopback unless an operator says otherwise."""
 
     state: Path
@@ -30,34 +29,15 @@ class HubSettings(Frozen):
     chp: Path
     workspace_venv: Path
     services: tuple[str, ...] = SERVICES
-    idle_seconds: int = 4 * 3600
-    longest_seconds: int = 7 * 24 * 3600
 
     @property
     def public_url(self) -> str:
         return f"http://{self.domain}:{self.port}"
 
     @property
-    def hub_url(self) -> str:
-        """The hub as the browser reaches it."""
-        return f"{self.public_url}/hub/"
-
-    @property
     def hub_api(self) -> str:
         """The hub as services and session servers reach it."""
         return f"http://127.0.0.1:{self.hub_port}/hub/api"
-
-    @property
-    def review_host(self) -> str:
-        return f"review.{self.domain}"
-
-    @property
-    def review_url(self) -> str:
-        return f"http://{self.review_host}:{self.port}"
-
-    @property
-    def review_callback(self) -> str:
-        return f"{self.review_url}/oauth/callback"
 
     @property
     def intake_url(self) -> str:
@@ -71,10 +51,6 @@ class HubSettings(Frozen):
     def servers(self) -> Path:
         return self.state / "run" / "servers"
 
-    def origin_of(self, user: str) -> str:
-        """The origin of one person's workspaces."""
-        return f"http://{user}.{self.domain}:{self.port}"
-
     def secret(self, name: str) -> str:
         """The text of one secret file."""
         return (self.state / "secrets" / name).read_text(encoding="ascii").strip()
@@ -85,8 +61,3 @@ class HubSettings(Frozen):
     @classmethod
     def load(cls, path: Path) -> "HubSettings":
         return cls.model_validate_json(path.read_text(encoding="utf-8"))
-
-
-def python() -> str:
-    """The interpreter services run under: the one that runs this."""
-    return sys.executable

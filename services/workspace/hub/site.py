@@ -1,31 +1,49 @@
-"""What the hub's classes share: settings, store, policy, workspaces. Made once by the hub's configuration."""
+"""What the hub's classes share: settings, store, policy, and whether the images are in place. Made once by the wiring.
+
+The same in both modes; `machine` and `kubernetes.cluster` add how a workspace is started there.
+"""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from tidegate.identity import Attempts, check_password
 from tidegate.ledger import Actor, Event, Record
-from tidegate.model import Decision, PersonRef, TidegateError
-from tidegate.policy import Point, open_policy, workspace_start
-from tidegate.store import SqliteStore
-from workspace.hub.admission import Admission, check_start
-from workspace.hub.workspaces import Start, Workspaces
-
-if TYPE_CHECKING:
-    from workspace.hub.settings import HubSettings
+from tidegate.model import AnyResource, Decision, Kind, PersonRef, ProjectStatus, TidegateError
+from tidegate.policy import Point, Policy, workspace_start
+from tidegate.store import Account
+from workspace.hub.admission import Admission, InPlace, check_start
+from workspace.hub.public import PublicSettings
 
 CHAIN = "workspace"
 Detail = dict[str, str | int | bool | list[str] | None]
 
 
+class HubStore(Protocol):
+    """What the hub reads and writes: resources to read, its own chain of the ledger, the local accounts."""
+
+    def get(self, kind: Kind, name: str) -> AnyResource | None: ...
+
+    def list(self, kind: Kind) -> tuple[AnyResource, ...]: ...
+
+    def generation(self) -> int: ...
+
+    def project_status(self, name: str) -> ProjectStatus: ...
+
+    def append(self, record: Record, now: datetime) -> None: ...
+
+    def account(self, subject: str) -> Account | None: ...
+
+    def put_account(self, account: Account, record: Record, now: datetime) -> None: ...
+
+
 class Site:
     """The use cases of the hub, each with its ledger record."""
 
-    def __init__(self, settings: "HubSettings") -> None:
+    def __init__(self, settings: PublicSettings, store: HubStore, policy: Policy, in_place: InPlace) -> None:
         self.settings = settings
-        self.store = SqliteStore(settings.database, CHAIN)
-        self.workspaces = Workspaces(settings, self.store)
-        self._policy = open_policy(self.store)
+        self.store = store
+        self._policy = policy
+        self._in_place = in_place
         self._attempts = Attempts()
 
     def log_in(self, name: str, password: str, now: datetime) -> PersonRef:
@@ -40,26 +58,20 @@ class Site:
         """The admission; a refusal is recorded before it is raised."""
         person = PersonRef(subject=name)
         try:
-            return check_start(self.store, self._decide, project, person, now)
+            return check_start(self.store, self._decide, project, person, now, self._in_place)
         except TidegateError as error:
-            self._append(Event.WORKSPACE_REFUSED, project or "none", name, {"code": error.code}, now)
+            self.refused(project, name, error, now)
             raise
 
-    def start(self, request: Start, now: datetime) -> int:
-        """Start an admitted workspace; the port its session server listens on."""
-        project, name = request.admission.project.name, request.admission.person.subject
-        try:
-            server = self.workspaces.start(request)
-        except TidegateError as error:
-            self._append(Event.WORKSPACE_REFUSED, project, name, {"code": error.code}, now)
-            raise
-        self._append(Event.WORKSPACE_STARTED, project, name, _grounds(request.admission), now)
-        return server.port
+    def started(self, admission: Admission, now: datetime) -> None:
+        project, name = admission.project.name, admission.person.subject
+        self._append(Event.WORKSPACE_STARTED, project, name, _grounds(admission), now)
 
-    def stop(self, project: str, name: str, why: str, now: datetime) -> None:
-        """Stop a workspace; recorded once, whoever asks."""
-        if self.workspaces.stop(project, name):
-            self._append(Event.WORKSPACE_STOPPED, project, name, {"why": why}, now, Actor.service("hub"))
+    def refused(self, project: str, name: str, error: TidegateError, now: datetime) -> None:
+        self._append(Event.WORKSPACE_REFUSED, project or "none", name, {"code": error.code}, now)
+
+    def stopped(self, project: str, name: str, why: str, now: datetime) -> None:
+        self._append(Event.WORKSPACE_STOPPED, project, name, {"why": why}, now, Actor.service("hub"))
 
     def _decide(self, project: str, person: PersonRef, now: datetime) -> Decision:
         envelope = workspace_start(self.store, project, person, now)

@@ -1,7 +1,7 @@
 """The hub's spawner for one machine: asks whether the person may, then starts or stops the two sandboxes.
 
-JupyterHub makes one of these a person and project. The work is done by `Site` and `Workspaces` in a thread; what stands
-here is the translation into the hub's terms.
+JupyterHub makes one of these a person and project. The work is done by `MachineSite` in a thread; what stands here is
+the translation into the hub's terms.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from jupyterhub.spawner import Spawner, SpawnException
 
 from tidegate.model import TidegateError, utc_now
-from workspace.hub.site import Site
+from workspace.hub.machine import MachineSite
 from workspace.hub.workspaces import Start, free_port
 
 LOOPBACK: Final = "127.0.0.1"
@@ -23,7 +23,7 @@ NOT_PASSED_ON: Final = frozenset({"JPY_API_TOKEN", "JUPYTERHUB_ADMIN_ACCESS"})
 class EmbeddedSpawner(Spawner):  # type: ignore[misc]  # JupyterHub carries no types
     """`site` is set by the hub's configuration before the first instance is made."""
 
-    site: ClassVar[Site]
+    site: ClassVar[MachineSite]
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - the hub's traits
         super().__init__(**options)

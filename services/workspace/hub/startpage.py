@@ -21,10 +21,9 @@ from tidegate.model import (
     Role,
     Step,
     StepState,
-    utc_now,
 )
-from tidegate.store import SqliteStore
-from workspace.hub.settings import HubSettings
+from workspace.hub.public import PublicSettings
+from workspace.hub.site import HubStore
 
 PHASES: Final[dict[ProjectPhase, str]] = {
     ProjectPhase.INCOMPLETE: "Something is missing from the application",
@@ -98,14 +97,10 @@ class StartPage:
     is_operator: bool
 
 
-def start_page(store: SqliteStore, settings: HubSettings, name: str) -> StartPage:
-    return StartPages(store, settings, utc_now()).of(name)
-
-
 class StartPages:
     """The page for anybody at one moment."""
 
-    def __init__(self, store: SqliteStore, settings: HubSettings, now: datetime) -> None:
+    def __init__(self, store: HubStore, settings: PublicSettings, now: datetime) -> None:
         self._store = store
         self._settings = settings
         self._now = now

@@ -12,7 +12,7 @@ import model_kit
 from hub_kit import PROJECT
 from tidegate.model import Decision, Denial, ExitCode, Outcome, PersonRef, TidegateError
 from tidegate.objects.sealed_view import Looks, looks_of, note_path
-from workspace.hub.admission import check_start
+from workspace.hub.admission import check_start, sealed_folder
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 ROSA = PersonRef(subject="rosa")
@@ -31,7 +31,7 @@ def world(tmp_path: Path) -> hub_kit.World:
 
 
 def start(world: hub_kit.World, project: str = PROJECT, person: PersonRef = ROSA, decision: Decision = ALLOW) -> object:
-    return check_start(world.store, lambda *_: decision, project, person, NOW)
+    return check_start(world.store, lambda *_: decision, project, person, NOW, sealed_folder)
 
 
 def code_of(world: hub_kit.World, **options: object) -> str:
@@ -42,7 +42,7 @@ def code_of(world: hub_kit.World, **options: object) -> str:
 
 
 def test_all_in_place_is_admitted(world: hub_kit.World) -> None:
-    admission = check_start(world.store, lambda *_: ALLOW, PROJECT, ROSA, NOW)
+    admission = check_start(world.store, lambda *_: ALLOW, PROJECT, ROSA, NOW, sealed_folder)
     assert admission.project.name == PROJECT
     assert admission.right.person == ROSA
     assert Path(admission.cohort.path).is_dir()
@@ -55,7 +55,7 @@ def test_the_policy_is_asked_about_this_project_person_and_moment(world: hub_kit
         asked.append(question)
         return ALLOW
 
-    check_start(world.store, decide, PROJECT, ROSA, NOW)
+    check_start(world.store, decide, PROJECT, ROSA, NOW, sealed_folder)
     assert asked == [(PROJECT, ROSA, NOW)]
 
 
@@ -181,5 +181,5 @@ def test_a_start_holds_until_the_first_end(world: hub_kit.World, right: int, dea
     world.deploy(PROJECT, "rosa", until=NOW + timedelta(days=right))
     until = NOW + timedelta(days=deadline) if deadline else None
     decision = Decision(outcome=Outcome.ALLOW, deadline=until)
-    admission = check_start(world.store, lambda *_: decision, PROJECT, ROSA, NOW)
+    admission = check_start(world.store, lambda *_: decision, PROJECT, ROSA, NOW, sealed_folder)
     assert admission.until == NOW + timedelta(days=ends)

@@ -11,13 +11,14 @@ import hub_kit
 from hub_kit import PROJECT
 from tidegate.model import Decision, Outcome, PersonRef
 from tidegate.sandbox import Running, SandboxSpec
-from workspace.hub.admission import Admission, check_start
+from workspace.hub.admission import Admission, check_start, sealed_folder
 from workspace.hub.folders import ids_of, prepare
+from workspace.hub.machine import MachineSite
 from workspace.hub.sandboxes import COHORT, HOME, PRIVATE, SHARED, SOCKETS, Folders, Ids, kernel_spec, session_spec
 from workspace.hub.servers import Server, ServerFiles
 from workspace.hub.settings import SERVICES, HubSettings
-from workspace.hub.site import Site
-from workspace.hub.wiring import ROLES, USER_SCOPES, content_policy, traits
+from workspace.hub.shared import ROLES, USER_SCOPES, content_policy
+from workspace.hub.wiring import traits
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 RUNNING = Running(pid=1, started=2, child_pid=3, child_started=4, cgroups=("/sys/x",), boot="b")
@@ -45,7 +46,8 @@ def admit(settings: HubSettings, **spec: object) -> Admission:
     world.dataset()
     world.project(**spec)
     world.deploy(PROJECT, "rosa")
-    return check_start(world.store, lambda *_: Decision(outcome=Outcome.ALLOW), PROJECT, PersonRef(subject="rosa"), NOW)
+    allow = Decision(outcome=Outcome.ALLOW)
+    return check_start(world.store, lambda *_: allow, PROJECT, PersonRef(subject="rosa"), NOW, sealed_folder)
 
 
 def both(settings: HubSettings, admission: Admission) -> tuple[SandboxSpec, SandboxSpec]:
@@ -164,7 +166,7 @@ def test_settings_come_back_from_their_file_and_hold_no_secret(settings: HubSett
 
 def test_every_service_has_a_role_and_no_secret_among_its_arguments(settings: HubSettings) -> None:
     hub_kit.World(settings.state, NOW)
-    wired = traits(settings, Site(settings))["JupyterHub"]
+    wired = traits(settings, MachineSite(settings))["JupyterHub"]
     assert set(ROLES) == set(SERVICES) == {service["name"] for service in wired["services"]}
     secrets = [path.read_text() for path in (settings.state / "secrets").iterdir()]
     for service in wired["services"]:
@@ -179,7 +181,7 @@ def test_nobody_gets_an_administrators_scope() -> None:
 
 def test_admin_access_sharing_and_clean_up_are_off(settings: HubSettings) -> None:
     hub_kit.World(settings.state, NOW)
-    wired = traits(settings, Site(settings))
+    wired = traits(settings, MachineSite(settings))
     assert wired["JupyterHub"]["admin_access"] is False
     assert wired["JupyterHub"]["cleanup_servers"] is False
     assert wired["JupyterHub"]["oauth_require_pkce"] is True

@@ -11,7 +11,7 @@ from provisioner.domain.conditions import Kind, Reason
 from reconcile_kit import KEY, MINUTE, World
 from tampering_kit import TAMPERINGS, flip, open_up
 from tidegate.model import Decision, Outcome, PersonRef, ProjectPhase, ProjectStatus, TidegateError
-from workspace.hub.admission import check_start
+from workspace.hub.admission import check_start, sealed_folder
 
 ROSA = PersonRef(subject="rosa")
 
@@ -33,7 +33,7 @@ def view(world: World) -> Path:
 def mount(world: World) -> str:
     """Start as the hub would; the code of what it refuses, or nothing."""
     try:
-        check_start(world.store, lambda *_: Decision(outcome=Outcome.ALLOW), KEY, ROSA, world.now)
+        check_start(world.store, lambda *_: Decision(outcome=Outcome.ALLOW), KEY, ROSA, world.now, sealed_folder)
     except TidegateError as error:
         return error.code
     return ""
