@@ -79,10 +79,6 @@ class Gatekeeper:
                 continue
 
 
-def reasons_of(judged: Judged) -> tuple[Refusal, ...]:
-    return tuple(Refusal(code, path) for code, path in judged.refusals)
-
-
 def _judged(file: PulledFile, by: str, verdict: Verdict, facts: ImageFacts | None) -> Judged:
     pairs = tuple((refusal.code, refusal.path) for refusal in verdict.refusals)
     return Judged(sha256=file.sha256, by=by, refusals=pairs, facts=facts)

@@ -124,9 +124,3 @@ def is_true(status: ProjectStatus, kind: Kind) -> bool:
     """Whether the condition is known and true."""
     found = status.condition(kind)
     return found is not None and found.status
-
-
-def is_false(status: ProjectStatus, kind: Kind) -> bool:
-    """Whether the condition is known and false; one never judged is neither."""
-    found = status.condition(kind)
-    return found is not None and not found.status

@@ -20,6 +20,7 @@ from tidegate.policy.local import check_engine
 
 GIBIBYTE = 1024**3
 ROOM_NEEDED = 2 * GIBIBYTE
+NO_QUOTA = "not held: homes share the state folder's file system, so give it one of its own"
 
 
 class Finding(Frozen):
@@ -58,7 +59,7 @@ def _facts() -> list[Finding]:
         for name, seen in sandbox.describe().items()
         if name.startswith("limit") or name in {"cgroups", "user"}
     ]
-    return [_python(), *held]
+    return [_python(), *held, Finding(what="limit storage", right=False, seen=NO_QUOTA, needed=False)]
 
 
 def _python() -> Finding:

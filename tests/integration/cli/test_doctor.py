@@ -38,7 +38,10 @@ def test_a_machine_that_can_run_it_is_told_so(tmp_path: Path, port: int, capsys:
     assert last == "Everything that Tidegate needs is here."
     needed = ("python", "sandbox", "policy engine", "node", "proxy", "workspace environment", "port", "room")
     assert {what: seen[what][0] for what in needed} == dict.fromkeys(needed, "right")
-    assert [what for what in seen if what.startswith("limit")], "which limits hold"
+    assert {what for what in seen if what.startswith("limit")} == {
+        f"limit {what}" for what in ("memory", "cpu", "pids", "storage")
+    }
+    assert seen["limit storage"][0] == "weaker", "no quota holds what a home may take"
     assert not (tmp_path / "state").exists(), "looking changes nothing"
 
 
