@@ -15,7 +15,7 @@ from typing import TextIO
 from pydantic import ValidationError
 
 from provisioner.domain.elements import GateCode, UnreadableError
-from provisioner.domain.gate import Refusal, Verdict, judge, unreadable
+from provisioner.domain.gate import Verdict, judge, unreadable
 from provisioner.domain.gate_list import AllowList
 from provisioner.domain.manifest import ImageFacts, facts_of
 from provisioner.domain.transfer import PulledFile
