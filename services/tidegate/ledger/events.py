@@ -6,6 +6,10 @@ from enum import StrEnum
 class Event(StrEnum):
     LEDGER_HEADS_ANCHORED = "ledger:heads:anchored"
 
+    STORE_WRITE_INTENDED = "store:write:intended"
+    STORE_WRITE_REFUSED = "store:write:refused"
+    STORE_WRITE_LAPSED = "store:write:lapsed"
+
     ACCOUNT_ADDED = "identity:account:added"
     ACCOUNT_PASSWORD_CHANGED = "identity:account:password_changed"  # noqa: S105 - an event name
     ACCOUNT_DISABLED = "identity:account:disabled"

@@ -20,6 +20,8 @@ APPEND_ONLY = tuple(
     "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
     for verb in ("UPDATE", "DELETE")
 )
+# Holds the end of a chain still until the transaction ends; SQLite locks its whole file instead.
+POSTGRES_LOCK = "SELECT pg_advisory_xact_lock(hashtext('tidegate.ledger.' || %s))"
 COLUMNS = "chain, seq, at, previous, record, digest"
 
 
@@ -32,18 +34,27 @@ class Executor(Protocol):
 
 
 class LedgerTable:
-    """Reads and appends one chain. `mark` is the parameter mark of the driver: ``?`` (sqlite3) or ``%s`` (Django)."""
+    """Reads and appends one chain.
 
-    def __init__(self, chain: str, mark: str = "?") -> None:
+    Args:
+        chain: whose entries.
+        mark: the parameter mark of the driver: ``?`` (sqlite3) or ``%s`` (Django, psycopg).
+        lock: a statement, given the chain, that keeps others from appending to it until the transaction ends.
+    """
+
+    def __init__(self, chain: str, mark: str = "?", lock: str = "") -> None:
         self.chain = chain
         self._mark = mark
+        self._lock = lock
 
     def create(self, db: Executor) -> None:
         for statement in (CREATE, *APPEND_ONLY):
             db.execute(statement)
 
     def append(self, db: Executor, record: Record, now: datetime) -> Entry:
-        """Add a record at the end. The caller holds the write lock of the surrounding transaction."""
+        """Add a record at the end. Without a `lock` of its own the surrounding transaction holds the write lock."""
+        if self._lock:
+            db.execute(self._lock, (self.chain,))
         last = self._rows(db, f"WHERE chain = {self._mark} ORDER BY seq DESC LIMIT 1", (self.chain,))
         seq, previous = (last[0].seq + 1, last[0].digest) if last else (1, GENESIS)
         entry = seal(self.chain, seq, now, previous, record)

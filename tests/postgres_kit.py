@@ -1,0 +1,119 @@
+"""A PostgreSQL server of one's own for tests: made with initdb in a folder, on loopback, gone afterwards."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidegate.store.postgres import Database, PostgresLedger, create_roles, migrate
+from tidegate.store.postgres.migrate import OWNER, SERVICES
+
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
+# PostgreSQL refuses to run as root; this account has no rights anywhere.
+ACCOUNT = "nobody" if os.geteuid() == 0 else None
+PASSWORDS = {role: f"of-{role}" for role in (OWNER, *SERVICES)}
+
+
+@dataclass
+class Server:
+    """`url(role)` is how a service speaks to it."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [_tool("postgres"), "-D", self.folder / "data", "-p", str(self.port), "-c", "fsync=off"],
+            user=ACCOUNT,
+            stdout=subprocess.DEVNULL,
+            stderr=(self.folder / "log").open("ab"),
+            cwd=self.folder,
+        )
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if (
+                subprocess.run(
+                    [_tool("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False
+                ).returncode
+                == 0
+            ):
+                return
+            time.sleep(0.05)
+        raise AssertionError((self.folder / "log").read_text())
+
+    def stop(self) -> None:
+        """As an unplugged server: at once."""
+        if self.process is not None:
+            self.process.send_signal(3)
+            self.process.wait()
+        self.process = None
+
+    def url(self, role: str, database: str = "tidegate") -> str:
+        return f"postgresql://{role}:{PASSWORDS.get(role, 'admin')}@127.0.0.1:{self.port}/{database}"
+
+    def database(self, role: str) -> Database:
+        return Database(lambda: self.url(role))
+
+    def ledger(self, role: str, chain: str) -> PostgresLedger:
+        return PostgresLedger(self.database(role), chain)
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[Server]:
+    """A running server with the roles, and a database `tidegate` that is migrated."""
+    assert BINARIES, "PostgreSQL's server is not installed (Debian's package is postgresql)"
+    folder.mkdir(parents=True, exist_ok=True)
+    if ACCOUNT:
+        shutil.chown(folder, ACCOUNT)
+        _open_way(folder)
+    (folder / "admin").write_text("admin")
+    (folder / "admin").chmod(0o644)
+    subprocess.run(
+        [
+            _tool("initdb"),
+            "-D",
+            folder / "data",
+            "-U",
+            "admin",
+            "--auth=scram-sha-256",
+            f"--pwfile={folder / 'admin'}",
+            "--no-sync",
+            "--locale=C.UTF-8",
+        ],
+        check=True,
+        user=ACCOUNT,
+        capture_output=True,
+        cwd=folder,
+    )
+    (folder / "data" / "postgresql.auto.conf").write_text(f"unix_socket_directories='{folder}'\n")
+    server = Server(folder, _free_port())
+    server.start()
+    try:
+        create_roles(server.url("admin", "postgres"), "tidegate", PASSWORDS)
+        migrate(server.url(OWNER))
+        yield server
+    finally:
+        server.stop()
+
+
+def _tool(name: str) -> Path:
+    return BINARIES[0] / name
+
+
+def _open_way(folder: Path) -> None:
+    """pytest's folders are closed to others; the account of the server must get through."""
+    for parent in folder.parents:
+        if parent.stat().st_uid == os.geteuid() and not parent.stat().st_mode & 1:
+            parent.chmod(parent.stat().st_mode | 0o011)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
