@@ -12,31 +12,57 @@ from provisioner.application.case import Case
 from provisioner.domain.conditions import Finding, Kind, Reason, with_condition
 from provisioner.domain.progress import Name, done, going_on, is_waiting, running, stopping_of, with_step
 from provisioner.domain.verdicts import closing_verdict
-from provisioner.ports import Folders
+from provisioner.ports import Folders, Ground, Retention
 from tidegate.ledger import Event
-from tidegate.model import ProjectPhase, ProjectStatus, TidegateError
+from tidegate.model import ProjectPhase, ProjectStatus, Step, StepState, TidegateError
 
 KEPT = "egress requests, released files, hashed identifiers"
+RETAINED = "requests_open"
 
 
 @dataclass(frozen=True)
 class Closing:
+    """`retention` is None where requests and what they need outlive the project anyway."""
+
     folders: Folders
     jitter: Callable[[], float]
+    retention: Retention | None = None
+    ground: Ground | None = None
 
     def run(self, case: Case) -> None:
         """Delete what the project had. Waits while a workspace still has to be stopped."""
         before = case.status.step(Name.DELETION)
         if stopping_of(case.status) or is_waiting(before, case.now):
             return
-        intent = running(Name.DELETION, "Deleting homes and the copy of the data.", case.now)
-        case.write(lambda s: with_step(s, going_on(s.step(Name.DELETION), intent)))
         try:
-            self.folders.erase(case.name)
+            if before is None or before.code != RETAINED:
+                self._erase(case)
+            waiting = self.retention.awaiting(case.name) if self.retention is not None else 0
         except TidegateError as error:
             case.fail(Name.DELETION, error, self.jitter())
             return
-        certify(case)
+        if waiting:
+            retain(case, waiting)
+        else:
+            certify(case)
+
+    def release(self, project: str) -> None:
+        """After the certificate, and again after every start: a kill may have come between the two."""
+        if self.ground is not None:
+            self.ground.release(project)
+
+    def _erase(self, case: Case) -> None:
+        intent = running(Name.DELETION, "Deleting homes and the copy of the data.", case.now)
+        case.write(lambda s: with_step(s, going_on(s.step(Name.DELETION), intent)))
+        self.folders.erase(case.name, case.now)
+
+
+def retain(case: Case, waiting: int) -> None:
+    """Copies and homes are gone; what reviewers still need is not, and the certificate waits for them."""
+    message = f"{waiting} of its requests still await review or release; the certificate follows them."
+    step = Step(name=Name.DELETION, state=StepState.WAITING, code=RETAINED, message=message, since=case.now)
+    found = Finding(holds=True, reason=Reason.REQUESTS_OPEN, message=message)
+    case.write(lambda s: with_step(with_condition(s, Kind.RETAINED, found, case.now), step))
 
 
 def certify(case: Case) -> None:
@@ -47,6 +73,9 @@ def certify(case: Case) -> None:
 
     def change(status: ProjectStatus) -> ProjectStatus:
         status = with_condition(status, Kind.COHORT_READY, Finding(holds=False, reason=Reason.CLOSED), case.now)
+        if status.condition(Kind.RETAINED) is not None:
+            nothing = Finding(holds=False, reason=Reason.NOTHING_RETAINED)
+            status = with_condition(status, Kind.RETAINED, nothing, case.now)
         empty = {"phase": ProjectPhase.DELETED, "cohort": None, "deployed_digest": None, "steps": ()}
         return with_step(
             status.model_copy(update=empty), done(Name.DELETION, "Deleted; the ledger certifies it.", case.now)

@@ -59,20 +59,29 @@ class CohortPipeline:
         The look is taken before the hashing: whatever is changed meanwhile shows afterwards.
         """
         project, version = Path(cohort.path).parent.name, cohort.version
+        looks = self._parts.shelf.looks(Path(cohort.path))
+        self.check_view(cohort)
+        self._note_looks(project, version, Looks(manifest_sha256=cohort.manifest_sha256, looks=looks))
+        if not self.looks_whole(cohort):  # changed while it was being hashed
+            raise _tampered(project, version, ())
+
+    def check_view(self, cohort: CohortStatus) -> None:
+        """Hash the whole copy and write nothing, so that a volume mounted read-only can be checked too.
+
+        Raises:
+            TidegateError: ``COHORT_TAMPERED``.
+        """
+        project, version = Path(cohort.path).parent.name, cohort.version
         seal = self._seal(project, version)
         gathered = read_note(self._parts.shelf, Gathered, project, version, GATHERED)
         if seal is None or gathered is None or seal.status.manifest_sha256 != cohort.manifest_sha256:
             raise _tampered(project, version, ())
         if gathered.manifest_sha256() != cohort.manifest_sha256:
             raise _tampered(project, version, ())
-        looks = self._parts.shelf.looks(Path(cohort.path))
         expected = {row.path: row.sha256 for row in gathered.rows} | seal.documents
         expected["manifest.json"] = cohort.manifest_sha256
         if wrong := self._parts.shelf.differences(Path(cohort.path), expected):
             raise _tampered(project, version, wrong)
-        self._note_looks(project, version, Looks(manifest_sha256=cohort.manifest_sha256, looks=looks))
-        if not self.looks_whole(cohort):  # changed while it was being hashed
-            raise _tampered(project, version, ())
 
     def _note_looks(self, project: str, version: int, looks: Looks) -> None:
         """Written only where it says something new: a check that finds all as before writes nothing."""

@@ -20,6 +20,7 @@ GATHERED: Final = "gathered.json"
 SEALED: Final = "sealed.json"
 EMPTY: Final = "empty.json"
 STAGE: Final = "stage.json"
+PULLED: Final = "pulled.json"
 N = TypeVar("N", bound=Frozen)
 
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from provisioner.application.case import Case, Change, unchanged
-from provisioner.domain.progress import STOPPING, is_waiting, running, stopping_of, with_step, without_step
+from provisioner.domain.progress import STOPPING, Name, is_waiting, running, stopping_of, with_step, without_step
 from provisioner.domain.spawn import rights_due, rights_kept, to_stop
-from provisioner.ports import Servers
+from provisioner.ports import Ground, Servers
 from tidegate.ledger import Event
 from tidegate.model import ProjectStatus, SpawnRight, TidegateError, to_text
 
@@ -21,12 +21,26 @@ SEEN = "server_running"
 UNSEEN = "server_not_seen"
 
 
-def cut(case: Case, servers: Servers, jitter: float) -> None:
+def cut(case: Case, servers: Servers, jitter: float, ground: Ground | None = None) -> None:
     """Bring rights and running workspaces down to what the facts allow now."""
     case.write(unchanged)
     up = servers.running(case.name)
     for right in case.status.spawn_rights:
         _trim(case, right, up)
+    try:
+        _shut(case, ground)
+    finally:
+        # Workspaces end whether or not the hub's own right could be taken away.
+        _end(case, servers, jitter, up)
+
+
+def _shut(case: Case, ground: Ground | None) -> None:
+    """With the last row goes the hub's right to start anything; a project that was never fenced has none."""
+    if ground is not None and not case.status.spawn_rights and case.status.step(Name.FENCE) is not None:
+        ground.shut(case.name, case.now)
+
+
+def _end(case: Case, servers: Servers, jitter: float, up: Sequence[str]) -> None:
     for person in to_stop(case.facts, case.status, up, case.now):
         _announce(case, person, up)
     _stop(case, servers, jitter)

@@ -4,7 +4,7 @@ Called by `reconcile` after everything that is over was cut. Each step is safe t
 that the next look does it again and finds it done.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,7 +17,8 @@ from provisioner.application.observe import cohorts_of
 from provisioner.application.versions import wanted_cohort
 from provisioner.domain.conditions import Finding, Kind, Reason, with_condition
 from provisioner.domain.progress import Name, done, failed, going_on, is_waiting, with_step
-from provisioner.ports import ApprovalPolicy, Cohorts, Folders, Isolation
+from provisioner.domain.spawn import rights_due
+from provisioner.ports import ApprovalPolicy, Cohorts, Folders, Ground, Isolation
 from tidegate.ledger import Event, Record
 from tidegate.model import Decision, Outcome, ProjectStatus, Step, StepState, TidegateError
 from tidegate.model.status import CohortStatus
@@ -26,11 +27,13 @@ log = structlog.get_logger("provisioner")
 
 PROOF_HOLDS = timedelta(hours=1)
 HASH_HOLDS = timedelta(days=1)
+DRIFT_SHOWS = timedelta(hours=1)
 TAMPERED = "COHORT_TAMPERED"
 SHARES = 20
 UNANSWERED = frozenset({"policy_unavailable", "policy_stale", "policy_error"})
 # Which condition a failed step makes false, and with which reason unless its code has one of its own.
 SPOILS: dict[Name, tuple[Kind, Reason]] = {
+    Name.FENCE: (Kind.NETWORK_ISOLATED, Reason.FENCE_FAILED),
     Name.ISOLATION: (Kind.NETWORK_ISOLATED, Reason.PROBE_FAILED),
     Name.COHORT: (Kind.COHORT_READY, Reason.COHORT_FAILED),
 }
@@ -47,11 +50,14 @@ class Went(StrEnum):
 
 @dataclass(frozen=True)
 class Opening:
+    """`ground` is None where each sandbox brings its own isolation, so that there is nothing to mend."""
+
     policy: ApprovalPolicy
     folders: Folders
     isolation: Isolation
     cohorts: Cohorts
     jitter: Callable[[], float]
+    ground: Ground | None = None
     proved: dict[str, datetime] = field(default_factory=dict)
     hashed: dict[str, datetime] = field(default_factory=dict)
 
@@ -71,9 +77,16 @@ class Opening:
         case.write(lambda s: with_step(with_condition(s, Kind.POLICY_ALLOWED, finding, case.now), step))
         return decision.allowed
 
+    def mend(self, case: Case) -> None:
+        """Whatever policy says, and beside a pull that takes hours: what was made to keep a project apart must stand."""
+        if self.ground is not None and case.status.step(Name.FENCE) is not None:
+            self._run(case, Name.FENCE, self._fence)
+
     def build(self, case: Case) -> bool:
         """The steps in order; each that holds lets the next one run. True where data was pulled: look again."""
-        steps = ((Name.FOLDERS, self._folders), (Name.ISOLATION, self._isolation), (Name.COHORT, self._cohort))
+        if not self._is_fenced(case):
+            return False
+        steps = ((Name.ISOLATION, self._isolation), (Name.FOLDERS, self._folders), (Name.COHORT, self._cohort))
         for name, act in steps:
             went = self._run(case, name, act)
             if went is not Went.ON:
@@ -105,8 +118,30 @@ class Opening:
 
         case.fail(name, error, self.jitter(), spoil)
 
+    def _is_fenced(self, case: Case) -> bool:
+        """A fence that was made before was mended in this look already."""
+        if self.ground is not None and case.status.step(Name.FENCE) is None:
+            self._run(case, Name.FENCE, self._fence)
+        step = case.status.step(Name.FENCE)
+        return self.ground is None or (step is not None and step.state is StepState.DONE)
+
+    def _fence(self, case: Case) -> Went:
+        """What others changed is put back before anything else, and the isolation is then proved anew."""
+        if self.ground is None:
+            return Went.ON
+        status = case.status
+        step = status.step(Name.FENCE)
+        stood = status.deployed_digest is not None or (step is not None and step.state is StepState.DONE)
+        mended = self.ground.stand(case.facts, case.now, stood=stood)
+        if status.spawn_rights:
+            mended += self.ground.open(case.facts, case.now, stood=True)
+        if mended:
+            self.proved.pop(case.facts.project.digest(), None)
+        case.write(_done(case, Name.FENCE, "Namespace, quota and network policies stand.", *drift_of(case, mended)))
+        return Went.ON
+
     def _folders(self, case: Case) -> Went:
-        self.folders.prepare(case.name, case.facts.people)
+        self.folders.prepare(case.facts, case.now)
         case.write(_done(case, Name.FOLDERS, f"{len(case.facts.people)} people have a home."))
         return Went.ON
 
@@ -184,6 +219,8 @@ class Opening:
         return Went.LONG
 
     def _access(self, case: Case) -> Went:
+        if self.ground is not None and rights_due(case.facts, case.now):
+            self.ground.open(case.facts, case.now, stood=bool(case.status.spawn_rights))
         digest = case.facts.project.digest()
         change = _done(case, Name.ACCESS, "Workspaces can be started.")
         case.write(lambda s: change(s.model_copy(update={"deployed_digest": digest})))
@@ -202,6 +239,16 @@ def finding_of(decision: Decision) -> Finding:
     if decision.outcome is Outcome.NEEDS_HUMAN:
         return Finding(holds=False, reason=Reason.NEEDS_HUMAN, message=text)
     return Finding(holds=False, reason=Reason.DENIED, message=text)
+
+
+def drift_of(case: Case, mended: Sequence[str]) -> tuple[tuple[Kind, Finding], ...]:
+    """What was put back is shown for an hour; the ledger keeps it for good."""
+    if mended:
+        return ((Kind.DRIFTED, Finding(True, Reason.DRIFT_MENDED, f"Put back: {', '.join(sorted(set(mended)))}.")),)
+    before = case.status.condition(Kind.DRIFTED)
+    if before is not None and before.status and before.since <= case.now < before.since + DRIFT_SHOWS:
+        return ()
+    return ((Kind.DRIFTED, Finding(holds=False, reason=Reason.AS_RENDERED)),)
 
 
 def _done(case: Case, name: Name, message: str, *conditions: tuple[Kind, Finding]) -> Change:

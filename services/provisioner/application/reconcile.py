@@ -40,13 +40,14 @@ class Reconciler:
         if case is None:
             return None
         if case.status.phase is ProjectPhase.DELETED:
+            self.closing.release(key)
             return case.status
         while self._advance(case):
             case = case.afresh()
         return case.status
 
     def enforce(self, key: str, now: datetime) -> ProjectStatus | None:
-        """Only the cut: dated ends and workspaces without a right. Runs beside a look that takes long."""
+        """Only the cut, and what others changed of the fence. Runs beside a look that takes long."""
         case = self._case(key, now)
         if case is None or case.status.phase is ProjectPhase.DELETED:
             return None
@@ -75,7 +76,9 @@ class Reconciler:
     def _cut(self, case: Case) -> None:
         # Two threads may come to cut at once; the second waits and finds it done.
         with self.cutting.of(case.name):
-            cut(case, self.servers, self.opening.jitter())
+            cut(case, self.servers, self.opening.jitter(), self.opening.ground)
+            if not is_closing(case.facts, case.now):
+                self.opening.mend(case)
 
     def _case(self, key: str, now: datetime) -> Case | None:
         facts = observe(self.store, key)

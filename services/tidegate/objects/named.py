@@ -9,7 +9,7 @@ from typing import Final
 from minio import Minio
 
 from tidegate.model import TidegateError
-from tidegate.objects.s3 import explained as explained
+from tidegate.objects.s3 import explained
 
 LARGEST: Final = 64 * 1024 * 1024
 
