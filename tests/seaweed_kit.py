@@ -34,6 +34,20 @@ UP_SECONDS = 60
 PORTS = ("master", "volume", "filer", "s3")
 
 
+@dataclass(frozen=True)
+class Site:
+    """The store under judgement and the credential of each purpose."""
+
+    place: S3Place
+    keys: dict[str, S3Key]
+
+    def client(self, purpose: str) -> Minio:
+        return connect(self.place, self.keys[purpose])
+
+    def objects(self, purpose: str, bucket: str) -> S3Objects:
+        return S3Objects(self.client(purpose), bucket)
+
+
 def weed() -> Path | None:
     """The program: of the environment the test cluster keeps, or of PATH."""
     cache = Path(os.environ.get("TIDEGATE_CACHE") or Path.home() / ".cache" / "tidegate")
