@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from tidegate.model import ExitCode, TidegateError
 
+# A field that the kind does not have comes back from server-side apply as 500, not as what it is.
+UNKNOWN_FIELD: Final = "failed to create typed patch object"
 CODES: Final = {
     400: "cluster_invalid",
     401: "cluster_denied",
@@ -42,7 +44,7 @@ def failure(status: int, body: bytes, kind: str, what: str) -> TidegateError:
     if refused := ADMISSION.search(message):
         sentence = f"Admission policy {refused['policy']} refused to {what}: {refused['sentence']}"
         return _error("cluster_denied", sentence)
-    code = CODES.get(status, UNAVAILABLE)
+    code = "cluster_invalid" if UNKNOWN_FIELD in message else CODES.get(status, UNAVAILABLE)
     return _error(code, f"The Kubernetes API answered {status} to {what}: {message or 'without a reason'}")
 
 

@@ -1,4 +1,4 @@
-"""`python -m tidegate.store.postgres`: the migrations, as the owner's role. The chart's job runs it before the services."""
+"""`python -m tidegate.store.postgres`: the migrations, as the owner's role; a job of the chart runs it first."""
 
 import os
 import sys
