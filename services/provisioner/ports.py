@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Protocol
 
 from provisioner.domain.elements import Walk
+from provisioner.domain.facts import Facts
 from provisioner.domain.manifest import Gathered, Pack
 from provisioner.domain.plan import Plan
 from provisioner.domain.transfer import PullProgress, PullResult
 from tidegate.model import Dataset, Decision, Project, Step
 from tidegate.model.project import Selection
 from tidegate.model.status import CohortStatus
+
+
+class UnderWay(Exception):  # noqa: N818 - it is no error
+    """Raised by a step whose work goes on elsewhere, for example in a job: nothing failed, look again later."""
 
 
 class CohortSource(Protocol):
@@ -42,19 +47,52 @@ class CohortSource(Protocol):
 class Folders(Protocol):
     """What people work in: a home each, a shared folder, and the folders their sandboxes meet in."""
 
-    def prepare(self, project: str, people: Sequence[str]) -> None:
+    def prepare(self, facts: Facts, now: datetime) -> None:
         """Make what is missing, with the right owner and mode. Safe to repeat; touches nothing inside a home.
 
         Raises:
-            TidegateError: ``FOLDER_FAILED``.
+            TidegateError: ``FOLDER_FAILED``, or what the cluster said.
         """
         ...
 
-    def erase(self, project: str) -> None:
+    def erase(self, project: str, now: datetime) -> None:
         """Delete homes, shared folder and the copy of the data; what is gone already is no error.
 
         Raises:
             TidegateError: ``ERASE_FAILED`` while anything is left.
+        """
+        ...
+
+
+class Ground(Protocol):
+    """What keeps a project apart, where that stands by itself and can be changed by others. None on one machine.
+
+    Each method is safe to repeat and writes nothing where nothing differs; all raise `TidegateError`.
+    """
+
+    def stand(self, facts: Facts, now: datetime, *, stood: bool) -> tuple[str, ...]:
+        """Make or mend the fence. Answers what others had changed; with `stood`, what is missing was taken away."""
+        ...
+
+    def open(self, facts: Facts, now: datetime, *, stood: bool) -> tuple[str, ...]:
+        """Let the hub look after workspaces and, last of all, start them; answers as `stand`."""
+        ...
+
+    def shut(self, project: str, now: datetime) -> None:
+        """Take from the hub the right to start workspaces. First of all that goes."""
+        ...
+
+    def release(self, project: str) -> None:
+        """Let go of the project's own record, once its certificate is written."""
+        ...
+
+
+class Retention(Protocol):
+    def awaiting(self, project: str) -> int:
+        """How many requests of the project still await review or release.
+
+        Raises:
+            TidegateError: where that cannot be told.
         """
         ...
 
@@ -81,6 +119,7 @@ class Cohorts(Protocol):
         """The sealed, read-only copy of this version; pulled and checked unless it stands already.
 
         Raises:
+            UnderWay: where that is done elsewhere and is not done yet.
             TidegateError: with the code of what failed.
         """
         ...
@@ -97,6 +136,7 @@ class Cohorts(Protocol):
         """Hash all of it, and note how it looks for `looks_whole` and for the hub, which asks before each mount.
 
         Raises:
+            UnderWay: where that is done elsewhere and is not done yet.
             TidegateError: ``COHORT_TAMPERED``.
         """
         ...

@@ -18,7 +18,7 @@ from provisioner.application.versions import wanted_cohort
 from provisioner.domain.conditions import Finding, Kind, Reason, with_condition
 from provisioner.domain.progress import Name, done, failed, going_on, is_waiting, with_step
 from provisioner.domain.spawn import rights_due
-from provisioner.ports import ApprovalPolicy, Cohorts, Folders, Ground, Isolation
+from provisioner.ports import ApprovalPolicy, Cohorts, Folders, Ground, Isolation, UnderWay
 from tidegate.ledger import Event, Record
 from tidegate.model import Decision, Outcome, ProjectStatus, Step, StepState, TidegateError
 from tidegate.model.status import CohortStatus
@@ -41,11 +41,12 @@ REASON_OF_CODE = {"ISOLATION_REACHED": Reason.REACHED, TAMPERED: Reason.COHORT_T
 
 
 class Went(StrEnum):
-    """How a step went: on to the next, or wrong, or so long that everything must be read again first."""
+    """How a step went: on to the next, or wrong, or so long that everything must be read again first, or on in a job."""
 
     ON = "on"
     WRONG = "wrong"
     LONG = "long"
+    ELSEWHERE = "elsewhere"
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Opening:
         return decision.allowed
 
     def mend(self, case: Case) -> None:
-        """Whatever policy says, and beside a pull that takes hours: what was made to keep a project apart must stand."""
+        """Whatever policy says, and beside a pull of hours: what was made to keep a project apart must stand."""
         if self.ground is not None and case.status.step(Name.FENCE) is not None:
             self._run(case, Name.FENCE, self._fence)
 
@@ -99,6 +100,8 @@ class Opening:
             return Went.WRONG
         try:
             return act(case)
+        except UnderWay:
+            return Went.ELSEWHERE
         except TidegateError as error:
             self._fail(case.afresh(), name, error)
         except Exception as error:

@@ -19,6 +19,8 @@ class Kind(StrEnum):
     READY = "Ready"
     SUSPENDED = "Suspended"
     EXPIRING = "Expiring"
+    DRIFTED = "Drifted"
+    RETAINED = "Retained"
 
 
 class Reason(StrEnum):
@@ -40,6 +42,7 @@ class Reason(StrEnum):
     PROVED = "Proved"
     REACHED = "Reached"
     PROBE_FAILED = "ProbeFailed"
+    FENCE_FAILED = "FenceFailed"
 
     SEALED = "Sealed"
     PULLING = "Pulling"
@@ -61,6 +64,12 @@ class Reason(StrEnum):
     ENDS_SOON = "EndsSoon"
     NOTHING_ENDS_SOON = "NothingEndsSoon"
 
+    DRIFT_MENDED = "DriftMended"
+    AS_RENDERED = "AsRendered"
+
+    REQUESTS_OPEN = "RequestsOpen"
+    NOTHING_RETAINED = "NothingRetained"
+
 
 MEANING: dict[Reason, str] = {
     Reason.DRAFT: "The project is a draft; nothing is made until it is submitted.",
@@ -78,6 +87,7 @@ MEANING: dict[Reason, str] = {
     Reason.PROVED: "The probe ran inside a sandbox and reached nothing outside.",
     Reason.REACHED: "The probe reached the machine's network from inside a sandbox: the isolation does not hold.",
     Reason.PROBE_FAILED: "The probe could not be run, so nothing is known about the isolation.",
+    Reason.FENCE_FAILED: "What keeps the project apart could not be made or mended.",
     Reason.SEALED: "The read-only copy of the data is sealed.",
     Reason.PULLING: "The data is being pulled and checked.",
     Reason.COHORT_FAILED: "The data could not be pulled or did not pass its checks.",
@@ -94,6 +104,10 @@ MEANING: dict[Reason, str] = {
     Reason.NOT_SUSPENDED: "Nothing suspends the project.",
     Reason.ENDS_SOON: "Something ends within 30 days; the message says what.",
     Reason.NOTHING_ENDS_SOON: "Nothing ends within 30 days.",
+    Reason.DRIFT_MENDED: "Something that guards the project was changed by others and put back; the message names it.",
+    Reason.AS_RENDERED: "Everything that guards the project is as it was made.",
+    Reason.REQUESTS_OPEN: "Requests of the closed project still await review; what they need is kept.",
+    Reason.NOTHING_RETAINED: "Nothing of the project is kept that must go.",
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tidegate.model import Approval, Dataset, Grant, Licence, Project, Resource, Role
+from tidegate.model import Approval, Dataset, Grant, Licence, PersonRef, Project, Resource, Role
 
 R = TypeVar("R", bound=Resource)
 
@@ -28,6 +28,11 @@ class Facts:
     def people(self) -> tuple[str, ...]:
         """Everyone who holds or held a grant to work here: each has a home until the project closes."""
         return tuple(sorted({grant.spec.person.subject for grant in self.grants}))
+
+    @property
+    def persons(self) -> tuple[PersonRef, ...]:
+        """The same, with who vouches for each."""
+        return tuple(sorted({grant.spec.person for grant in self.grants}, key=lambda p: (p.subject, p.issuer)))
 
 
 def facts_of(

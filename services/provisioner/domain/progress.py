@@ -17,8 +17,9 @@ class Name(StrEnum):
     """The steps in their order; stopping one person's workspace is a step ``stop/<person>`` after them."""
 
     POLICY = "policy"
-    FOLDERS = "folders"
+    FENCE = "fence"
     ISOLATION = "isolation"
+    FOLDERS = "folders"
     COHORT = "cohort"
     ACCESS = "access"
     DELETION = "deletion"

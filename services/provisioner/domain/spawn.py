@@ -23,6 +23,7 @@ GRACE: dict[Reason, timedelta] = {
     Reason.NEEDS_HUMAN: timedelta(minutes=15),
     Reason.POLICY_UNAVAILABLE: timedelta(minutes=15),
     Reason.PROBE_FAILED: timedelta(minutes=15),
+    Reason.FENCE_FAILED: timedelta(minutes=15),
     Reason.PULLING: timedelta(minutes=15),
     Reason.COHORT_FAILED: timedelta(minutes=15),
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from model_kit import NOW
 from provisioner.adapters.embedded.erase import erase_tree, forget_cohort
 from provisioner.adapters.embedded.folders import EmbeddedFolders
 from tidegate.model import TidegateError
@@ -27,7 +28,7 @@ def folders(tmp_path: Path, store: SqliteStore) -> EmbeddedFolders:
 
 def test_each_folder_has_its_owner_and_mode(tmp_path: Path, store: SqliteStore, folders: EmbeddedFolders) -> None:
     """A plain user cannot give folders away; the modes hold all the same."""
-    folders.prepare("p1", ["rosa"])
+    folders.make("p1", ["rosa"])
     group, kernel = store.host_id("project/p1"), store.host_id("kernel/rosa/p1")
     session = store.host_id("session/rosa/p1")
     expected = {
@@ -47,18 +48,18 @@ def test_as_a_plain_user_nothing_is_given_away(
     tmp_path: Path, folders: EmbeddedFolders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    folders.prepare("p1", ["rosa"])
+    folders.make("p1", ["rosa"])
     found = (tmp_path / "homes/p1/rosa").stat()
     assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (os.getuid(), 0o2770)
 
 
 def test_preparing_again_mends_the_folder_and_leaves_its_content(tmp_path: Path, folders: EmbeddedFolders) -> None:
-    folders.prepare("p1", ["rosa"])
+    folders.make("p1", ["rosa"])
     home = tmp_path / "homes/p1/rosa"
     (home / "notes.txt").write_text("mine")
     (home / "notes.txt").chmod(0o600)
     home.chmod(0o777)
-    folders.prepare("p1", ["rosa"])
+    folders.make("p1", ["rosa"])
     assert stat.S_IMODE(home.stat().st_mode) == 0o2770
     assert stat.S_IMODE((home / "notes.txt").stat().st_mode) == 0o600
 
@@ -71,22 +72,22 @@ def test_a_link_in_the_place_of_a_home_is_refused_and_its_target_untouched(
     (tmp_path / "homes/p1").mkdir(parents=True)
     (tmp_path / "homes/p1/rosa").symlink_to(target)
     with pytest.raises(TidegateError) as refusal:
-        folders.prepare("p1", ["rosa"])
+        folders.make("p1", ["rosa"])
     assert refusal.value.code == "FOLDER_FAILED"
     assert stat.S_IMODE(target.stat().st_mode) == 0o755
 
 
 def test_erasing_takes_all_of_one_project_and_nothing_of_another(tmp_path: Path, folders: EmbeddedFolders) -> None:
-    folders.prepare("p1", ["rosa"])
-    folders.prepare("p2", ["ravi"])
+    folders.make("p1", ["rosa"])
+    folders.make("p2", ["ravi"])
     (tmp_path / "homes/p1/rosa/deep/er").mkdir(parents=True)
     (tmp_path / "homes/p1/rosa/deep").chmod(0)
     (tmp_path / "homes/p1/rosa/way-out").symlink_to(tmp_path / "homes/p2/ravi")
     (tmp_path / "homes/p2/ravi/notes.txt").write_text("kept")
-    folders.erase("p1")
+    folders.erase("p1", NOW)
     assert not any((tmp_path / root / "p1").exists() for root in ("homes", "shared", "sockets", "private"))
     assert (tmp_path / "homes/p2/ravi/notes.txt").read_text() == "kept"
-    folders.erase("p1")
+    folders.erase("p1", NOW)
 
 
 def cohort(state: Path, project: str, digests: list[str]) -> None:

@@ -36,7 +36,7 @@ def test_an_approved_project_becomes_ready_in_one_look(world: World) -> None:
         "Suspended": False,
         "Expiring": False,
     }
-    assert [s.name for s in status.steps] == ["policy", "folders", "isolation", "cohort", "access"]
+    assert [s.name for s in status.steps] == ["policy", "isolation", "folders", "cohort", "access"]
     assert {s.state for s in status.steps} == {StepState.DONE}
     assert [right.person.subject for right in status.spawn_rights] == ["rosa"]
     assert (world.root / "homes" / KEY / "rosa").is_dir()

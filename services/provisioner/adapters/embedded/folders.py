@@ -8,9 +8,11 @@ sandboxes alone keep them apart. Nothing below a home is ever touched until the 
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from provisioner.adapters.embedded.erase import erase_tree, forget_cohort
+from provisioner.domain.facts import Facts
 from tidegate.model import TidegateError
 
 # The group may enter and its number is inherited: session and kernel, or the people of a project, work side by side.
@@ -33,7 +35,15 @@ class EmbeddedFolders:
         self._state = state
         self._host_id = host_id
 
-    def prepare(self, project: str, people: Sequence[str]) -> None:
+    def prepare(self, facts: Facts, _now: datetime) -> None:
+        self.make(facts.project.name, facts.people)
+
+    def make(self, project: str, people: Sequence[str]) -> None:
+        """The folders of these people, and the shared one.
+
+        Raises:
+            TidegateError: ``FOLDER_FAILED``.
+        """
         try:
             for path, owner in self._wanted(project, people):
                 self._ensure(path, owner)
@@ -44,7 +54,7 @@ class EmbeddedFolders:
                 "The operator should look at space and rights of the state folder.",
             ) from error
 
-    def erase(self, project: str) -> None:
+    def erase(self, project: str, _now: datetime) -> None:
         try:
             forget_cohort(self._state, project)
             for root in ROOTS:
