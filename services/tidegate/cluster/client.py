@@ -21,7 +21,8 @@ from tidegate.cluster.sending import TIMEOUT, Call, Sender
 from tidegate.model import TidegateError
 
 FIELD_MANAGER: Final = "tidegate"
-STRICT: Final = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
+Query = Mapping[str, str | int]
+STRICT: Final[Query] = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
 APPLY: Final = "application/apply-patch+yaml"
 WATCH_SECONDS: Final = 300
 # The server says at least once a minute that a quiet watch is alive.
@@ -30,7 +31,6 @@ BOOKMARK: Final = "BOOKMARK"
 PAGE: Final = 500
 LOG_BYTES: Final = 64 * 1024
 LOG_LINES: Final = 2000
-Query = Mapping[str, str | int]
 POD: Final = Resource("v1", "Pod", "pods")
 
 
@@ -44,15 +44,20 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> "Clus
 
 
 class ClusterClient:
-    """A `port.WatchableApi`. Safe in any thread."""
+    """A `port.StoreApi`. Safe in any thread."""
 
-    def __init__(self, sender: Sender, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, sender: Sender, headers: Mapping[str, str] | None = None, written: Query = STRICT) -> None:
         self._sender = sender
         self._headers = headers or {}
+        self._written = written
 
     def impersonating(self, user: str, group: str) -> Self:
         """The same client acting as this user of this group, whose rights then count and whose name admission sees."""
-        return type(self)(self._sender, {"Impersonate-User": user, "Impersonate-Group": group})
+        return type(self)(self._sender, {"Impersonate-User": user, "Impersonate-Group": group}, self._written)
+
+    def rehearsing(self) -> Self:
+        """The same client whose applies, creates and replaces are judged and not stored."""
+        return type(self)(self._sender, self._headers, {**self._written, "dryRun": "All"})
 
     def get(self, ref: Ref) -> Manifest | None:
         return self._sender.json_or_none(self._call("GET", "read", ref))
@@ -76,17 +81,17 @@ class ClusterClient:
                 return Listing(tuple(found), str(page["metadata"]["resourceVersion"]))
 
     def apply(self, resource: Resource, manifest: Manifest, *, force: bool = False, subresource: str = "") -> Manifest:
-        query: Query = {**STRICT, "force": str(force).lower()}
+        query: Query = {**self._written, "force": str(force).lower()}
         call = self._call("PATCH", "apply", ref_of(resource, manifest), query, manifest, subresource)
         return self._sender.json(replace(call, content=APPLY))
 
     def create(self, resource: Resource, manifest: Manifest) -> Manifest:
-        call = self._call("POST", "create", ref_of(resource, manifest), STRICT, manifest)
+        call = self._call("POST", "create", ref_of(resource, manifest), self._written, manifest)
         return self._sender.json(replace(call, path=collection(resource, ref_of(resource, manifest).namespace)))
 
     def replace(self, resource: Resource, manifest: Manifest, *, subresource: str = "") -> Manifest:
         return self._sender.json(
-            self._call("PUT", "replace", ref_of(resource, manifest), STRICT, manifest, subresource)
+            self._call("PUT", "replace", ref_of(resource, manifest), self._written, manifest, subresource)
         )
 
     def delete(self, ref: Ref, *, grace_seconds: int | None = None, uid: str = "") -> bool:

@@ -91,3 +91,15 @@ class WatchableApi(ClusterApi, Protocol):
     def follow(self, resource: Resource, namespace: str = "", since: str = "") -> Iterator[Change]:
         """A watch that also gives the server's ``BOOKMARK`` lines: nothing changed, and this is the version now."""
         ...
+
+
+class StoreApi(WatchableApi, Protocol):
+    """What the resource store needs beyond it."""
+
+    def rehearsing(self) -> "StoreApi":
+        """The same, but writes are only judged: admission and validation answer, nothing is stored."""
+        ...
+
+    def impersonating(self, user: str, group: str) -> "StoreApi":
+        """The same, acting as this user of this group."""
+        ...

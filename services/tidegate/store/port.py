@@ -1,11 +1,22 @@
 """What a service asks of the store. Every write carries its audit record and lands in one transaction with it."""
 
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from tidegate.ledger import Record
-from tidegate.model import AnyResource, Kind, ProjectStatus
+from tidegate.model import AnyResource, Kind, ProjectStatus, TidegateError
 from tidegate.model.names import Frozen, Line, PersonRef
+
+IMMUTABLE: Final = frozenset({Kind.LICENCE, Kind.APPROVAL, Kind.COHORT})
+
+
+def immutable(resource: AnyResource) -> TidegateError:
+    """The refusal of a change to one of these."""
+    return TidegateError(
+        "resource_immutable",
+        f"{resource.kind} {resource.name} exists with other content and cannot be changed.",
+        "Register it under a new name.",
+    )
 
 
 class Account(Frozen):

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tidegate.ledger import Entry, LedgerTable, Record, Witness
 from tidegate.ledger.verify import Head, Row
-from tidegate.model import KINDS, AnyResource, Kind, ProjectStatus, TidegateError
-from tidegate.store.port import Account
+from tidegate.model import KINDS, AnyResource, Kind, ProjectStatus
+from tidegate.store.port import IMMUTABLE, Account, immutable
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS resources (kind TEXT, name TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, name))",
@@ -21,7 +21,6 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS accounts (subject TEXT PRIMARY KEY, body TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS host_ids (owner TEXT PRIMARY KEY, host_id INTEGER NOT NULL UNIQUE)",
 )
-IMMUTABLE = frozenset({Kind.LICENCE, Kind.APPROVAL, Kind.COHORT})
 FIRST_HOST_ID = 610_000
 LOCK_SECONDS = 15
 
@@ -71,11 +70,7 @@ class SqliteStore:
         if row and row[0] == body:
             return False
         if row and Kind(resource.kind) in IMMUTABLE:
-            raise TidegateError(
-                "resource_immutable",
-                f"{resource.kind} {resource.name} exists with other content and cannot be changed.",
-                "Register it under a new name.",
-            )
+            raise immutable(resource)
         db.execute("INSERT OR REPLACE INTO resources (kind, name, body) VALUES (?, ?, ?)", (*key, body))
         return True
 

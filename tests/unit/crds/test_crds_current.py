@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import BaseModel, Field
 
 from tidegate.cli.crds import FOLDER, rendered
