@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from cluster import programs
-from cluster.places import BIN, REPOSITORY
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from cluster import programs
+from cluster.places import BIN, REPOSITORY
 from tidegate.policy.signature import Key, algorithm_of
 
 SHIPPED = REPOSITORY / "charts" / "tidegate" / "files" / "opa"
@@ -28,6 +28,11 @@ OPA = BIN / "opa"
 TOKEN = "the-callers-token-for-tests-0123456789"
 BUCKET = "tidegate-bundles"
 QUESTION = "/v1/data/tidegate/workspace_start/decision?strict-builtin-errors=True&provenance=True"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 class Store:
@@ -80,8 +85,8 @@ class Opa:
     folder: Path
     store: Store
     key: Key
-    port: int = field(default_factory=lambda: _free_port())
-    diagnostics: int = field(default_factory=lambda: _free_port())
+    port: int = field(default_factory=free_port)
+    diagnostics: int = field(default_factory=free_port)
 
     @property
     def url(self) -> str:
@@ -167,11 +172,4 @@ def new_key() -> Key:
 
 
 def public_half(key: Key) -> bytes:
-    return key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -45,7 +45,10 @@ class ServerEngine:
         reply = self._reply(point, payload)
         if not isinstance(reply, dict):
             raise Refused(Code.POLICY_ERROR)
-        if not is_fresh(_revision(reply), datetime.fromisoformat(payload["now"]), self._stale_after):
+        revision = _revision(reply)
+        if revision is None:  # no bundle yet
+            raise Refused(Code.POLICY_UNAVAILABLE)
+        if not is_fresh(revision, datetime.fromisoformat(payload["now"]), self._stale_after):
             raise Refused(Code.POLICY_STALE)
         if "result" not in reply:  # undefined
             raise Refused(Code.POLICY_ERROR)
