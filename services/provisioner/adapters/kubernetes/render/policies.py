@@ -15,6 +15,8 @@ from tidegate.cluster.port import Manifest
 
 LOADER_PULL: Final = "loader-pull"
 LOADER_VAULT: Final = "loader-vault"
+DEFAULT_DENY: Final = "default-deny"
+POLICY_NAMES: Final = (DEFAULT_DENY, WORKSPACE, LOADER_PULL, LOADER_VAULT)
 NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
 INGRESS, EGRESS = "Ingress", "Egress"
 
@@ -22,7 +24,7 @@ INGRESS, EGRESS = "Ingress", "Egress"
 def network_policies(project: str, addresses: Addresses, settings: ClusterSettings) -> tuple[Manifest, ...]:
     """All there are in a project's namespace; any other is foreign."""
     return (
-        _policy(project, "default-deny", {}, [INGRESS, EGRESS]),
+        _policy(project, DEFAULT_DENY, {}, [INGRESS, EGRESS]),
         _workspace(project, settings),
         _only_to(project, LOADER_PULL, addresses.xnat),
         _only_to(project, LOADER_VAULT, addresses.store),

@@ -4,7 +4,19 @@ from typing import Final
 
 STEP: Final = 1024
 SUFFIXES: Final = ("Mi", "Gi", "Ti", "Pi")
-SCALE: Final = {"": 1, "Ki": STEP, "Mi": STEP**2, "Gi": STEP**3, "Ti": STEP**4, "Pi": STEP**5}
+SCALE: Final = {
+    "": 1,
+    "k": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+    "P": 10**15,
+    "Ki": STEP,
+    "Mi": STEP**2,
+    "Gi": STEP**3,
+    "Ti": STEP**4,
+    "Pi": STEP**5,
+}
 
 
 def cpu(cores: float) -> str:
@@ -22,6 +34,6 @@ def memory(mib: int) -> str:
 
 
 def in_bytes(quantity: str) -> int:
-    """The size of a claim as it was written above, or as whole bytes."""
-    number = quantity.rstrip("KMGTPi")
+    """The size of a claim as the API server writes it."""
+    number = quantity.rstrip("kKMGTPi")
     return int(number) * SCALE[quantity[len(number) :]]

@@ -1,0 +1,78 @@
+"""`ports.Ground` on a cluster: the namespace and its guards, the hub's rights, and the hold on the project's record."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from provisioner.adapters.kubernetes.addresses import KubernetesAddresses
+from provisioner.adapters.kubernetes.apply import Applier
+from provisioner.adapters.kubernetes.kinds import PROJECT, ROLE_BINDING
+from provisioner.adapters.kubernetes.render import Stage, render
+from provisioner.adapters.kubernetes.render.rights import HUB_SPAWN
+from provisioner.adapters.kubernetes.weeds import Weeds
+from provisioner.domain.facts import Facts
+from tidegate.cluster.names import namespace_of
+from tidegate.cluster.port import ClusterApi, Manifest, Ref
+
+FINALISER: Final = "tidegate.dev/project"
+
+
+@dataclass(frozen=True)
+class KubernetesGround:
+    applier: Applier
+    weeds: Weeds
+    addresses: KubernetesAddresses
+
+    @property
+    def _api(self) -> ClusterApi:
+        return self.applier.api
+
+    def stand(self, facts: Facts, now: datetime, *, stood: bool) -> tuple[str, ...]:
+        self._hold(facts.project.name)
+        changed = self._bring(Stage.FENCE, facts, now, stood=stood)
+        return (*changed, *self.weeds.pull(facts.project.name, now))
+
+    def open(self, facts: Facts, now: datetime, *, stood: bool) -> tuple[str, ...]:
+        ran = self._bring(Stage.RUN, facts, now, stood=stood)
+        return (*ran, *self._bring(Stage.SPAWN, facts, now, stood=stood))
+
+    def shut(self, project: str, now: datetime) -> None:
+        drop_binding(self.applier, project, HUB_SPAWN, now)
+
+    def release(self, project: str) -> None:
+        """The deleted project's record may now be deleted too; until then its name stays taken."""
+        record = self._api.get(Ref(PROJECT, project))
+        if record is not None and FINALISER in _finalisers(record):
+            kept = [name for name in _finalisers(record) if name != FINALISER]
+            self._api.replace(PROJECT, _with_finalisers(record, kept))
+
+    def _hold(self, project: str) -> None:
+        """Written before the first object is made, so that the record cannot go while anything of the project stands.
+
+        The whole record and not an apply: as an owner of this field alone we would give up the spec.
+        """
+        record = self._api.get(Ref(PROJECT, project))
+        if record is None or FINALISER in _finalisers(record) or record["metadata"].get("deletionTimestamp"):
+            return
+        self._api.replace(PROJECT, _with_finalisers(record, [*_finalisers(record), FINALISER]))
+
+    def _bring(self, stage: Stage, facts: Facts, now: datetime, *, stood: bool) -> tuple[str, ...]:
+        wanted = render(stage, facts, self.addresses.of(facts), self.addresses.settings)
+        return self.applier.bring(facts.project.name, stage, wanted, now, stood=stood)
+
+
+def drop_binding(applier: Applier, project: str, name: str, now: datetime) -> None:
+    """Take a right from the hub. No write and no record where it has none."""
+    ref = Ref(ROLE_BINDING, name, namespace_of(project))
+    if applier.api.get(ref) is None:
+        return
+    with applier.journal.group(project, f"end {name}", [f"RoleBinding/{name}"], now):
+        applier.api.delete(ref)
+
+
+def _finalisers(record: Manifest) -> list[str]:
+    return list(record["metadata"].get("finalizers") or [])
+
+
+def _with_finalisers(record: Manifest, names: list[str]) -> Manifest:
+    return {**record, "metadata": {**record["metadata"], "finalizers": names}}
