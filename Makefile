@@ -51,7 +51,11 @@ lock: ## Resolve and hash all Python dependencies anew
 	@$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	@$(COMPILE) requirements/node.in -o requirements/node.txt
 	@$(COMPILE) requirements/workspace.in -o requirements/workspace.txt
+	@$(COMPILE) requirements/workspace-image.in -o requirements/workspace-image.txt
+	@$(COMPILE) requirements/workspace-gpu.in -o requirements/workspace-gpu.txt
+	@$(COMPILE) requirements/build.in -o requirements/build.txt
 	@$(COMPILE) pyproject.toml -o requirements/services.txt
+	@$(COMPILE) requirements/session.in -o requirements/session.txt
 	@$(COMPILE) pyproject.toml --extra demo -o requirements/demo.txt
 	@$(COMPILE) pyproject.toml --extra kubernetes -o requirements/kubernetes.txt
 	@$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
