@@ -13,19 +13,28 @@ from typing import Final
 import workspace
 from tidegate.sandbox import Bind, Limits, SandboxSpec, python_binds
 from workspace.hub.admission import Admission
+from workspace.hub.inside import (
+    COHORT,
+    HOME,
+    KERNEL_TMP_MIB,
+    LAUNCHER,
+    LIBRARY,
+    PRIVATE,
+    SESSION_CPUS,
+    SESSION_MIB,
+    SESSION_TMP_MIB,
+    SHARED,
+    SOCKETS,
+    kernel_environment,
+    launcher_command,
+    session_environment,
+)
 from workspace.hub.settings import HubSettings
 
 MEBIBYTE: Final = 1024 * 1024
-HOME: Final = "/home/researcher"
-SHARED: Final = f"{HOME}/shared"
-COHORT: Final = "/cohort"
-SOCKETS: Final = "/run/tidegate/sock"
-PRIVATE: Final = "/run/tidegate/private"
-LAUNCHER: Final = "/opt/tidegate/launcher"
-LIBRARY: Final = "/opt/tidegate/lib"
-KERNEL_PYTHON: Final = "/opt/tidegate/env/bin/python"
-SESSION_LIMITS: Final = Limits(memory_bytes=1024 * MEBIBYTE, pids=256, cpus=1.0, tmp_bytes=64 * MEBIBYTE)
-KERNEL_TMP: Final = 256 * MEBIBYTE
+SESSION_LIMITS: Final = Limits(
+    memory_bytes=SESSION_MIB * MEBIBYTE, pids=256, cpus=SESSION_CPUS, tmp_bytes=SESSION_TMP_MIB * MEBIBYTE
+)
 PACKAGE: Final = Path(workspace.__file__).parent
 
 
@@ -62,7 +71,7 @@ def kernel_spec(settings: HubSettings, admission: Admission, folders: Folders, i
     spec = admission.project.spec
     return SandboxSpec(
         name=f"kernel-{_name(admission)}",
-        argv=(KERNEL_PYTHON, f"{LAUNCHER}/main.py", "--sockets", SOCKETS, *_network(spec.policy.network)),
+        argv=launcher_command(admission),
         binds=(
             *python_binds(settings.workspace_venv),
             Bind(PACKAGE / "launcher", LAUNCHER),
@@ -72,12 +81,12 @@ def kernel_spec(settings: HubSettings, admission: Admission, folders: Folders, i
             Bind(Path(admission.cohort.path), COHORT),
             Bind(folders.sockets, SOCKETS, writable=True),
         ),
-        env={"HOME": HOME, "PATH": "/opt/tidegate/env/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONPATH": LIBRARY},
+        env=kernel_environment(),
         limits=Limits(
             memory_bytes=spec.resources.memory_mib * MEBIBYTE,
             pids=spec.resources.pids,
             cpus=spec.resources.cpus,
-            tmp_bytes=KERNEL_TMP,
+            tmp_bytes=KERNEL_TMP_MIB * MEBIBYTE,
         ),
         uid=ids.kernel,
         gid=ids.group,
@@ -99,7 +108,11 @@ def session_spec(
             Bind(folders.sockets, SOCKETS, writable=True),
             Bind(folders.private, PRIVATE, writable=True),
         ),
-        env={**hub_env, **_session_env(settings, admission)},
+        env={
+            **hub_env,
+            **session_environment(settings, settings.intake_url, admission),
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        },
         limits=SESSION_LIMITS,
         uid=ids.session,
         gid=ids.group,
@@ -110,22 +123,6 @@ def session_spec(
     )
 
 
-def _session_env(settings: HubSettings, admission: Admission) -> dict[str, str]:
-    return {
-        "HOME": PRIVATE,
-        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "TIDEGATE_HOME": HOME,
-        "TIDEGATE_SOCKETS": SOCKETS,
-        "TIDEGATE_PRIVATE": PRIVATE,
-        "TIDEGATE_INTAKE": settings.intake_url,
-        "TIDEGATE_REVIEW_URL": settings.review_url,
-        "TIDEGATE_DRAWN_CAP": str(admission.project.spec.policy.drawn_bytes),
-        "TIDEGATE_PROJECT": admission.project.name,
-        "TIDEGATE_PUBLIC_ORIGIN": settings.origin_of(admission.person.subject),
-    }
-
-
 def _installation() -> tuple[Bind, ...]:
     """This interpreter's environment where it lies, and our own packages when they are installed from a work tree."""
     venv = Path(sys.prefix)
@@ -134,10 +131,6 @@ def _installation() -> tuple[Bind, ...]:
     if services.is_relative_to(venv) or services.is_relative_to("/usr"):
         return shown
     return (*shown, Bind(services, str(services)))
-
-
-def _network(mode: str) -> tuple[str, ...]:
-    return ("--network", "loopback") if mode == "loopback" else ()
 
 
 def _name(admission: Admission) -> str:

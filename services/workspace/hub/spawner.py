@@ -9,15 +9,15 @@ from collections.abc import AsyncIterator
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-from jupyterhub.spawner import Spawner, SpawnException
+from jupyterhub.spawner import Spawner
 
 from tidegate.model import TidegateError, utc_now
+from workspace.hub.inside import NOT_PASSED_ON
 from workspace.hub.machine import MachineSite
+from workspace.hub.refusals import refusal
 from workspace.hub.workspaces import Start, free_port
 
 LOOPBACK: Final = "127.0.0.1"
-# Deprecated doubles of the token, and what only an administrator's server would get.
-NOT_PASSED_ON: Final = frozenset({"JPY_API_TOKEN", "JUPYTERHUB_ADMIN_ACCESS"})
 
 
 class EmbeddedSpawner(Spawner):  # type: ignore[misc]  # JupyterHub carries no types
@@ -88,10 +88,3 @@ class EmbeddedSpawner(Spawner):  # type: ignore[misc]  # JupyterHub carries no t
     def _hub_env(self) -> dict[str, str]:
         env: dict[str, str] = self.get_env()
         return {name: value for name, value in env.items() if name not in NOT_PASSED_ON}
-
-
-def refusal(error: TidegateError) -> Exception:
-    """In the three places the hub looks: its API's answer, its error page, and the page of a failed start."""
-    denied = SpawnException(str(error), reason=error.code, status_code=400)
-    denied.jupyterhub_message = str(error)
-    return denied  # type: ignore[no-any-return]  # JupyterHub carries no types
