@@ -13,12 +13,13 @@ from pathlib import Path
 
 import psutil
 
+from job_kit import PROJECT
 from tidegate.demo.stage import make_accounts, sample_xnat, write_objects
 from tidegate.embedded.state import prepare_state
 from tidegate.model import ProjectPhase, ProjectStatus
 from tidegate.store import SqliteStore
 
-PROJECT = "breast-density"
+OBJECTS = ("licence-cc-by-3.0", "dataset-cbis-ddsm", "project")
 START_SECONDS = 90
 READY_SECONDS = 180
 END_SECONDS = 60
@@ -49,6 +50,20 @@ class Site:
         who = ["--as", "gwen", "--password-file", str(self.state / "secrets" / "password-gwen")] if officer else []
         command = [sys.executable, "-m", "tidegate.cli.main", *arguments, "--state", str(self.state), *who]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    def register(self) -> None:
+        """The first grants and the demo's objects, as the officer applies them."""
+        files = [part for name in OBJECTS for part in ("-f", str(self.objects / f"{name}.yaml"))]
+        for done in (
+            self.cli("apply", "-f", str(self.objects / "first-grants.yaml")),
+            self.cli("apply", *files, officer=True),
+        ):
+            assert done.returncode == 0, done.stderr
+
+    def approve(self) -> None:
+        done = self.cli("approve", "project", PROJECT, "--reason", "Within the licence.", officer=True)
+        assert done.returncode == 0, done.stderr
+        wait_for("the project", lambda: self.status().phase is ProjectPhase.DEPLOYED, READY_SECONDS)
 
 
 def wait_for(what: str, look: object, seconds: float) -> None:
@@ -106,29 +121,6 @@ def site(state: Path, *, approved: bool) -> Iterator[Site]:
         with running(state, port) as process:
             found = Site(state, port, objects, process)
             if approved:
-                register(found)
-                approve(found)
+                found.register()
+                found.approve()
             yield found
-
-
-def register(found: Site) -> None:
-    """The first grants and the demo's objects, as the officer applies them."""
-    for done in (
-        found.cli("apply", "-f", str(found.objects / "first-grants.yaml")),
-        found.cli(
-            "apply",
-            *(
-                part
-                for name in ("licence-cc-by-3.0", "dataset-cbis-ddsm", "project")
-                for part in ("-f", str(found.objects / f"{name}.yaml"))
-            ),
-            officer=True,
-        ),
-    ):
-        assert done.returncode == 0, done.stderr
-
-
-def approve(found: Site) -> None:
-    done = found.cli("approve", "project", PROJECT, "--reason", "Within the licence.", officer=True)
-    assert done.returncode == 0, done.stderr
-    wait_for("the project", lambda: found.status().phase is ProjectPhase.DEPLOYED, READY_SECONDS)

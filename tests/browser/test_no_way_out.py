@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from site_kit import PROJECT, Site, approve, register
+from job_kit import PROJECT
+from site_kit import Site
 from tidegate.model import ProjectPhase
 
 Persons = Callable[[str], Page]
@@ -114,8 +115,8 @@ class Visit:
 def state(whole_site: Site, person: Persons) -> Any:
     """Ravi's cookies, with his project ready and his workspace running."""
     if whole_site.status().phase is not ProjectPhase.DEPLOYED:
-        register(whole_site)
-        approve(whole_site)
+        whole_site.register()
+        whole_site.approve()
     page = person("ravi")
     page.goto(f"{whole_site.hub}/hub/spawn/ravi/{PROJECT}")
     page.wait_for_url(f"**/user/ravi/{PROJECT}/lab**", timeout=LONGEST)

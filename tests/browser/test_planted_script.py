@@ -14,7 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 from playwright.sync_api import Error as BrowserError
 
-from site_kit import PROJECT, Site, approve, register, wait_for
+from job_kit import PROJECT
+from site_kit import Site, wait_for
 from tidegate.demo.browser import Person
 from tidegate.demo.notebook import Notebook
 from tidegate.demo.stage import password_of
@@ -121,8 +122,8 @@ async ({review, id}) => {
 def draft(whole_site: Site) -> str:
     """Ravi asked for a release in his notebook and has not looked at the draft yet."""
     if whole_site.status().phase is not ProjectPhase.DEPLOYED:
-        register(whole_site)
-        approve(whole_site)
+        whole_site.register()
+        whole_site.approve()
     with Person(USER) as ravi:
         ravi.log_in(f"{whole_site.hub}/hub/login", password_of(USER))
         page = ravi.open(f"{whole_site.hub}/hub/spawn/{USER}/{PROJECT}")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from site_kit import PROJECT, Site, site, wait_for
+from job_kit import PROJECT
+from site_kit import Site, site, wait_for
 from tidegate.demo.browser import Person
 from tidegate.model import TidegateError, to_text
 from tidegate.sandbox import Running, alive
