@@ -23,7 +23,6 @@ from provisioner.ports import CohortSource
 from tidegate.ledger import Record
 from tidegate.model import Dataset, Step
 from tidegate.model.project import Selection
-from tidegate.model.status import CohortStatus
 
 SHARES = 20
 
@@ -102,14 +101,16 @@ def work(stage: Stage, order: Order, places: Places, say: Callable[[str], None])
     elif stage is Stage.VAULT:
         return _archived(run, archive_of(places.secrets))
     else:
-        pipeline.check_view(_as_told(order, staged.sealed_status(run)))
+        _verify(order, pipeline, run)
     return Result()
 
 
-def _as_told(order: Order, sealed: CohortStatus) -> CohortStatus:
+def _verify(order: Order, pipeline: CohortPipeline, run: Run) -> None:
     """The copy on the volume against the digest that the controller has, not the one the volume says of itself."""
-    told = order.sealed.manifest_sha256 if order.sealed else sealed.manifest_sha256
-    return sealed.model_copy(update={"manifest_sha256": told})
+    if order.sealed is None:
+        raise staged.stage_missing("sealed")
+    place = run.parts.shelf.view(order.project.name, order.version)
+    pipeline.check_view(order.sealed.model_copy(update={"path": str(place)}))
 
 
 def _archived(run: Run, archive: Archive) -> Result:
