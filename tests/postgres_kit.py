@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tidegate.store.postgres import Database, PostgresLedger, create_roles, migrate
@@ -26,15 +26,17 @@ class Server:
     folder: Path
     port: int
     process: subprocess.Popen[bytes] | None = None
+    databases: dict[str, Database] = field(default_factory=dict)
 
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            [_tool("postgres"), "-D", self.folder / "data", "-p", str(self.port), "-c", "fsync=off"],
-            user=ACCOUNT,
-            stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "log").open("ab"),
-            cwd=self.folder,
-        )
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [_tool("postgres"), "-D", self.folder / "data", "-p", str(self.port), "-c", "fsync=off"],
+                user=ACCOUNT,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                cwd=self.folder,
+            )
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             if (
@@ -58,7 +60,8 @@ class Server:
         return f"postgresql://{role}:{PASSWORDS.get(role, 'admin')}@127.0.0.1:{self.port}/{database}"
 
     def database(self, role: str) -> Database:
-        return Database(lambda: self.url(role))
+        """One for all who ask: connections are closed with the server."""
+        return self.databases.setdefault(role, Database(lambda: self.url(role)))
 
     def ledger(self, role: str, chain: str) -> PostgresLedger:
         return PostgresLedger(self.database(role), chain)
@@ -99,6 +102,8 @@ def postgres(folder: Path) -> Iterator[Server]:
         migrate(server.url(OWNER))
         yield server
     finally:
+        for database in server.databases.values():
+            database.close()
         server.stop()
 
 

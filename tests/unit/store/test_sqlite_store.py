@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from model_kit import NOW, approval, dataset, licence, project
+from model_kit import NOW, dataset
+from store_contract import StoreContract
 from tidegate.ledger import Actor, Event, Record, verify
-from tidegate.model import Kind, ProjectPhase, ProjectStatus, TidegateError
+from tidegate.model import Kind
 from tidegate.store import SqliteStore
 
 RECORD = Record(event=Event.RESOURCE_CREATED, actor=Actor.service("test"), subject="Dataset/x")
@@ -18,36 +19,8 @@ def store(tmp_path: Path) -> SqliteStore:
     return SqliteStore(tmp_path / "tidegate.db", "governance")
 
 
-def test_a_resource_comes_back_as_it_was(store: SqliteStore) -> None:
-    for resource in (licence(), dataset(), project(), approval(project())):
-        store.put(resource, RECORD, NOW)
-        assert store.get(Kind(resource.kind), resource.name) == resource
-
-
-def test_writing_the_same_again_writes_nothing(store: SqliteStore) -> None:
-    assert store.put(dataset(), RECORD, NOW)
-    before = store.generation()
-    assert not store.put(dataset(), RECORD, NOW)
-    assert store.generation() == before
-
-
-def test_every_write_has_one_record(store: SqliteStore) -> None:
-    store.put(dataset(), RECORD, NOW)
-    store.put(dataset(title="Other"), RECORD, NOW)
-    assert [entry.record for entry in store.entries("governance")] == [RECORD, RECORD]
-
-
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [(licence(), licence(title="Other terms")), (approval(project()), approval(project(), reason="Another reason."))],
-    ids=["licence", "approval"],
-)
-def test_what_is_immutable_is_not_overwritten(store: SqliteStore, first: object, second: object) -> None:
-    store.put(first, RECORD, NOW)
-    with pytest.raises(TidegateError, match="resource_immutable"):
-        store.put(second, RECORD, NOW)
-    assert store.get(Kind(first.kind), first.name) == first
-    assert len(store.entries("governance")) == 1
+class TestSqliteStore(StoreContract):
+    """The contract, on one machine."""
 
 
 def test_a_write_whose_record_fails_leaves_nothing(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,13 +32,6 @@ def test_a_write_whose_record_fails_leaves_nothing(store: SqliteStore, monkeypat
     with pytest.raises(OSError, match="ledger"):
         store.put(dataset(), RECORD, NOW)
     assert store.get(Kind.DATASET, "cbis-ddsm") is None
-
-
-def test_a_status_written_twice_is_one_write(store: SqliteStore) -> None:
-    status = ProjectStatus(phase=ProjectPhase.DEPLOYED)
-    assert store.put_project_status("p1", status, RECORD, NOW)
-    assert not store.put_project_status("p1", status, RECORD, NOW)
-    assert store.project_status("p1") == status
 
 
 def test_host_ids_are_given_once(store: SqliteStore) -> None:
