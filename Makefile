@@ -2,9 +2,10 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 PY := .venv/bin/python
+CLUSTER := PYTHONPATH=tests $(PY) -m cluster
 COMPILE := .venv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
-.PHONY: help demo test lint unit integration browser screenshots test-long bench lock clean
+.PHONY: help demo test lint unit integration browser screenshots test-long bench lock clean cluster cluster-down test-cluster
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +39,18 @@ browser: ## The main job clicked through in Chromium
 
 screenshots: browser ## Take the pictures of README and docs anew
 	@cp .cache/screenshots/{start-page,workspace,draft,review-1,released,officer}.png docs/images/
+
+cluster: ## A real Kubernetes on this machine, left up (as root; needs Go)
+	@scripts/install dev
+	@$(CLUSTER) up
+
+cluster-down: ## Take it down again, leaving nothing
+	@scripts/install dev
+	@$(CLUSTER) down
+
+test-cluster: ## The production path proved on it; taken down afterwards (KEEP=1: left up)
+	@scripts/install dev
+	@$(CLUSTER) test $(if $(KEEP),--keep)
 
 test-long: ## Soaks and fault runs (at most 20 minutes)
 	@scripts/install dev

@@ -1,5 +1,6 @@
 """Fixtures of the cluster's tests. `make test-cluster` runs them, `make test` does not."""
 
+import secrets
 import socket
 from collections.abc import Iterator
 
@@ -8,7 +9,7 @@ import pytest
 from cluster import programs
 from cluster.control_plane import ControlPlane, prepare, start_control_plane
 from cluster.kit import Cluster
-from cluster.places import HERE
+from cluster.places import AUDIT_LOG, HERE, KUBECONFIG, RUN
 from cluster.shell import run
 
 
@@ -34,3 +35,20 @@ def _free_ports(count: int) -> list[int]:
     for listener in sockets:
         listener.close()
     return ports
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """The whole cluster, which `make cluster` or `make test-cluster` has brought up."""
+    if not programs.is_running(RUN, "kubelet"):
+        pytest.fail("The test cluster is not up. Run `make cluster` first, or `make test-cluster` for all of it.")
+    return Cluster(KUBECONFIG, AUDIT_LOG)
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """An empty namespace for one test, with its own name, gone afterwards."""
+    name = f"test-{secrets.token_hex(4)}"
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    yield name
+    cluster.delete("namespace", name, "", "--wait=false")

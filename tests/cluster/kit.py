@@ -14,10 +14,11 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
-from cluster.places import BIN
+from cluster.places import BIN, REGISTRY
 from cluster.shell import attempt, run
 
 Manifest = Mapping[str, Any]
+PROBE = f"{REGISTRY}/probe:1"
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,40 @@ class Cluster:
     def _command(self) -> tuple[str, ...]:
         who = ("--as", self.user, *(f"--as-group={group}" for group in self.groups)) if self.user else ()
         return (str(BIN / "kubectl"), "--kubeconfig", str(self.kubeconfig), *who)
+
+
+def probe_pod(name: str, namespace: str, *command: str, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A pod of the small probe image (busybox), which passes Pod Security `restricted`; without a command it sleeps."""
+    container = {
+        "name": "probe",
+        "image": PROBE,
+        "imagePullPolicy": "Never",
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "resources": {"requests": {"cpu": "5m", "memory": "8Mi"}, "limits": {"cpu": "200m", "memory": "32Mi"}},
+    }
+    if command:
+        container["command"] = list(command)
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": dict(labels or {})},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": 0,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 65534,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [container],
+        },
+    }
+
+
+def reaches(cluster: Cluster, namespace: str, pod: str, address: str, port: int) -> bool:
+    """Whether a TCP connection from a probe pod is taken, within 2 s."""
+    return cluster.try_execute(namespace, pod, "nc", "-w", "2", address, str(port), "-e", "/bin/id").returncode == 0
 
 
 def eventually(what: str, look: Callable[[], object], seconds: float = 60, every: float = 0.2) -> None:

@@ -1,0 +1,63 @@
+"""`python -m cluster up|down|test|start NAME|stop NAME|status|load ARCHIVE`: the test cluster from a shell.
+
+The Makefile calls it with this repository's Python and `PYTHONPATH=tests`.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from cluster import programs
+from cluster.down import down
+from cluster.images import load_image
+from cluster.places import HERE, REPOSITORY, RUN
+from cluster.up import restart, up
+from tidegate.model import TidegateError
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m cluster", description=__doc__)
+    parser.add_argument("what", choices=("up", "down", "test", "start", "stop", "status", "load"))
+    parser.add_argument("which", nargs="?", default="", help="a program for start and stop, an OCI archive for load")
+    parser.add_argument("--keep", action="store_true", help="test: leave the cluster up")
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.what == "test":
+            return test(keep=chosen.keep)
+        _do(chosen.what, chosen.which)
+    except TidegateError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - a program's message to its user
+        return 1
+    return 0
+
+
+def test(*, keep: bool) -> int:
+    """Up, the tests of this folder, and down again whatever came out; the exit code is pytest's."""
+    try:
+        up()
+        return subprocess.run([sys.executable, "-m", "pytest", "-q", str(HERE)], cwd=REPOSITORY, check=False).returncode
+    finally:
+        if not keep:
+            down()
+
+
+def _do(what: str, which: str) -> None:
+    match what:
+        case "up":
+            up()
+        case "down":
+            down()
+        case "start":
+            restart(which)
+        case "stop":
+            programs.stop(RUN, which)
+        case "load":
+            print(load_image(Path(which)))  # noqa: T201
+        case _:
+            for name in sorted(programs.names_of(RUN)):
+                print(f"{name:28}{programs.pid_of(RUN, name) or 'ended'}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
