@@ -1,0 +1,19 @@
+{{/* `workspace.hub.kubernetes.settings.KubernetesSettings` */}}
+{{- define "tidegate.hubSettings" -}}
+{{- $workspace := .Values.workspace -}}
+{{- dict
+  "publicUrl" .Values.publicUrl
+  "images" (pick .Values.images "session" "workspace" "services")
+  "serviceNames" (dict
+    "hub" (printf "%s-hub" .Release.Name)
+    "proxyApi" (printf "%s-proxy-api" .Release.Name)
+    "egress" (printf "%s-egress" .Release.Name))
+  "imagePullSecrets" .Values.imagePullSecrets
+  "idleSeconds" $workspace.idleSeconds
+  "longestSeconds" $workspace.longestSeconds
+  "startSeconds" $workspace.startSeconds
+  "nodeSelector" $workspace.nodeSelector
+  "tolerations" $workspace.tolerations
+  "hostUsers" $workspace.hostUsers
+  | mustToPrettyJson -}}
+{{- end }}
