@@ -40,13 +40,25 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def _let_pass(_call: Call) -> None:
+    """Most processes may write whenever they can."""
+
+
 class Sender:
     """Safe in any thread. A read on a broken connection is sent once more; a write never: it may have landed."""
 
-    def __init__(self, api: ApiClient, pace: Pace | None = None, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        api: ApiClient,
+        pace: Pace | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        before_write: Callable[[Call], None] = _let_pass,
+    ) -> None:
+        """`before_write` may refuse a write by raising TidegateError, for example where a process no longer leads."""
         self._api = api
         self._pace = pace or Pace()
         self._sleep = sleep
+        self._before_write = before_write
 
     def stream(self, call: Call) -> RESTResponse:
         """The answer with its body still to come.
@@ -100,6 +112,7 @@ class Sender:
     def _request(self, call: Call) -> RESTResponse:
         if call.method != READ:
             self._pace.wait()
+            self._before_write(call)
         request = self._api.param_serialize(
             method=call.method,
             resource_path=call.path,

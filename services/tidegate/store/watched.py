@@ -33,6 +33,13 @@ NO_STATUS: Final = ProjectStatus()
 NEVER_LEFT_OUT: Final = frozenset({Kind.APPROVAL})
 
 
+Told = Callable[[Kind, AnyResource | None, AnyResource | None], None]
+
+
+def _told_nobody(_kind: Kind, _before: AnyResource | None, _after: AnyResource | None) -> None:
+    """Who reads every second need not be told."""
+
+
 @dataclass(frozen=True)
 class Seen:
     """An object as last heard of; `resource` is None where it is gone, `unreadable` says why it has none."""
@@ -52,8 +59,11 @@ class WatchedReads:
         kinds: tuple[Kind, ...] = tuple(Kind),
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
+        changed: Told = _told_nobody,
     ) -> None:
+        """`changed` hears, from any thread and quickly, of each kind and what a resource was and is."""
         self._api = api
+        self._changed = changed
         self._clock = clock
         self._jitter = jitter
         self._lock = threading.Lock()
@@ -172,6 +182,7 @@ class WatchedReads:
         if known is None or known.version < seen.version:
             self._seen[kind][name] = seen
             self._changes += 1
+            self._changed(kind, known.resource if known else None, seen.resource)
 
 
 def _silent(kind: Kind) -> TidegateError:
