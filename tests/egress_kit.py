@@ -24,7 +24,7 @@ from egress_review.adapters.db.requests import DjangoRequests
 from egress_review.adapters.people import StorePeople
 from egress_review.adapters.pictures import SandboxUser
 from egress_review.adapters.policy import StorePolicy
-from egress_review.adapters.scan import SandboxScanner
+from egress_review.adapters.scan import FileScanner, FolderPacks, Redraw, sandboxed
 from egress_review.adapters.views import StoreViews
 from egress_review.application import drafts, releasing, reviewing, scanning
 from egress_review.application.acts import By
@@ -86,13 +86,13 @@ def resources() -> tuple[AnyResource, ...]:
     return (licence(), dataset(), made, approval(made), *granted)
 
 
-def quick_judge(path: Path, name: str, _pack: Path, _project: Project) -> ScanResult:
+def quick_judge(data: bytes, name: str, _pack: bytes, _project: Project) -> ScanResult:
     """A judge that reads the answer off the name: `blocked.*` is blocked, `broken.*` gives no answer."""
     if name.startswith("broken"):
         raise OSError
     block = CheckFinding("DICOM.FILE", "dicom", "block", name, "", "Take it out.", "A DICOM object.")
     findings = (block,) if name.startswith("blocked") else ()
-    return ScanResult(name.rsplit(".", 1)[-1], sha(path.read_bytes()), ("type/1",), findings)
+    return ScanResult(name.rsplit(".", 1)[-1], sha(data), ("type/1",), findings)
 
 
 @dataclass
@@ -241,7 +241,7 @@ class World:
 
 
 @contextmanager
-def world(state: Path, judge: Any = quick_judge, user: SandboxUser | None = None) -> Iterator[World]:
+def world(state: Path, judge: Any = quick_judge, redraw: Redraw | None = None) -> Iterator[World]:
     for name in ("quarantine", "released", "packs"):
         (state / name).mkdir(parents=True, exist_ok=True)
     (state / "packs" / f"{PROJECT}.json").write_text(
@@ -249,7 +249,7 @@ def world(state: Path, judge: Any = quick_judge, user: SandboxUser | None = None
     )
     store = SqliteStore(state / "tidegate.db", "test")
     hub = Tokens({"rosa-token": WorkspaceIdentity(ref(RESEARCHER), PROJECT)})
-    ports = ports_on(state, store, hub, judge, user)
+    ports = ports_on(state, store, hub, judge, redraw)
     made = World(state, store, ports, hub)
     made.put(*resources())
     for name in EVERYBODY:
@@ -261,13 +261,14 @@ def world(state: Path, judge: Any = quick_judge, user: SandboxUser | None = None
         connections.close_all()
 
 
-def ports_on(state: Path, store: SqliteStore, hub: Tokens, judge: Any, user: SandboxUser | None) -> Ports:
+def ports_on(state: Path, store: SqliteStore, hub: Tokens, judge: Any, redraw: Redraw | None) -> Ports:
+    usual = sandboxed(SandboxUser(None, None))[1]
     quarantine = FolderObjects(state / "quarantine")
     return Ports(
         requests=DjangoRequests(),
         people=StorePeople(store),
         policy=StorePolicy(open_policy(store), store),
-        scanner=SandboxScanner(quarantine, state / "packs", judge, user or SandboxUser(None, None)),
+        scanner=FileScanner(quarantine, FolderPacks(state / "packs"), judge, redraw or usual),
         views=StoreViews(quarantine),
         hub=hub,
         quarantine=quarantine,

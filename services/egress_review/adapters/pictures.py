@@ -37,7 +37,7 @@ def redraw(original: bytes, user: SandboxUser) -> Redrawn | None:
     finished = run(_spec(user), stdin=original, timeout=SECONDS, max_output=MOST_OUTPUT)
     if finished.returncode != 0 or finished.reason != "done":
         return None
-    return _read(finished.stdout)
+    return read_redrawn(finished.stdout)
 
 
 def _spec(user: SandboxUser) -> SandboxSpec:
@@ -53,7 +53,7 @@ def _spec(user: SandboxUser) -> SandboxSpec:
     )
 
 
-def _read(output: bytes) -> Redrawn | None:
+def read_redrawn(output: bytes) -> Redrawn | None:
     """The sandbox is not trusted: what it says of its own output must fit."""
     head, _newline, rest = output.partition(b"\n")
     try:

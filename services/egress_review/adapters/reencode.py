@@ -1,7 +1,7 @@
 """Runs inside the sandbox, alone: a picture on standard input, the same picture drawn anew on standard output.
 
 Pixels are all that passes: 8 bit, alpha flattened onto white, no chunks, no profiles, no thumbnails. Started by
-`adapters.pictures`; imports nothing of ours.
+`adapters.pictures`, and called in a cell by the scan worker of a cluster; imports nothing of ours.
 
 Output: one line of JSON with the lengths of the two parts, then the copy that leaves (same format), then a PNG.
 """
@@ -48,14 +48,21 @@ def _encoded(image: Image.Image, kind: str) -> bytes:
     return target.getvalue()
 
 
+def redrawn(original: bytes) -> bytes:
+    """The output for one picture. Raises what the library raises for a bad one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Image.MAX_IMAGE_PIXELS = MOST_PIXELS
+        copy, picture = redraw(original)
+    return json.dumps([len(copy), len(picture)]).encode() + b"\n" + copy + picture
+
+
 def main() -> int:
-    warnings.simplefilter("error")
-    Image.MAX_IMAGE_PIXELS = MOST_PIXELS
     try:
-        copy, picture = redraw(sys.stdin.buffer.read())
+        output = redrawn(sys.stdin.buffer.read())
     except (OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError):
         return BAD_INPUT
-    sys.stdout.buffer.write(json.dumps([len(copy), len(picture)]).encode() + b"\n" + copy + picture)
+    sys.stdout.buffer.write(output)
     return 0
 
 

@@ -1,6 +1,7 @@
-"""`ports.Scanner`: has one file of the quarantine judged in a sandbox and puts its sanitised copy beside it.
+"""`ports.Scanner`: has one file of the quarantine judged and puts its sanitised copy beside it.
 
-Fails closed: whatever goes wrong is a problem the worker tries again, never an answer.
+Who parses the bytes is handed in: on one machine a sandbox (`sandboxed`), on a cluster the scan worker behind the spool
+(`adapters.spool`). Fails closed: whatever goes wrong is a problem the worker tries again, never an answer.
 """
 
 import io
@@ -10,17 +11,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import tidegate
-from egress_review.adapters.pictures import SandboxUser, redraw
+from egress_review.adapters.pictures import Redrawn, SandboxUser, redraw
 from egress_review.adapters.views import PICTURES, TEXTS
 from egress_review.checks import Finding as CheckFinding
 from egress_review.checks import ScanLimits, ScanResult, scan
 from egress_review.domain.request import Finding, OutputFile, Severity
 from egress_review.ports import ScanOutcome
-from tidegate.model import Project, digest_of
-from tidegate.objects import FolderObjects
+from tidegate.model import Project, TidegateError, digest_of
+from tidegate.objects import ObjectStore
 from tidegate.store import SqliteStore
 
 SEVERITIES: Final = {"block": Severity.BLOCK, "flag": Severity.FLAG, "info": Severity.NOTE}
@@ -29,7 +30,27 @@ REDRAW: Final = "redraw/1"
 OWNER: Final = "egress/scan"
 log = logging.getLogger(__name__)
 
-Judge = Callable[[Path, str, Path, Project], ScanResult]
+Judge = Callable[[bytes, str, bytes, Project], ScanResult]
+Redraw = Callable[[bytes], Redrawn | None]
+
+
+class Packs(Protocol):
+    def pack(self, project: str) -> bytes | None:
+        """What is known of a project's cohort, as JSON; None where it was never made."""
+        ...
+
+
+@dataclass(frozen=True)
+class FolderPacks:
+    """Beside the other state of one machine; the provisioner puts them there."""
+
+    folder: Path
+
+    def pack(self, project: str) -> bytes | None:
+        try:
+            return (self.folder / f"{project}.json").read_bytes()
+        except FileNotFoundError:
+            return None
 
 
 def sandbox_user(store: SqliteStore) -> SandboxUser:
@@ -39,16 +60,14 @@ def sandbox_user(store: SqliteStore) -> SandboxUser:
     return SandboxUser(store.host_id(OWNER), store.host_id(f"{OWNER}/group"))
 
 
-def sandboxed_judge(user: SandboxUser) -> Judge:
-    """The checks, each file in a sandbox of its own."""
+def sandboxed(user: SandboxUser) -> tuple[Judge, Redraw]:
+    """The checks and the drawing of pictures, each file in a sandbox of its own."""
 
-    def judge(path: Path, name: str, pack: Path, project: Project) -> ScanResult:
-        policy = project.spec.policy
-        limits = limits_of(project)
-        venv = Path(sys.prefix)
-        return scan(path, name, pack, policy.permitted_types, limits, venv, uid=user.uid, gid=user.gid)
+    def judge(data: bytes, name: str, pack: bytes, project: Project) -> ScanResult:
+        permitted, limits = project.spec.policy.permitted_types, limits_of(project)
+        return scan(data, name, pack, permitted, limits, Path(sys.prefix), uid=user.uid, gid=user.gid)
 
-    return judge
+    return judge, lambda original: redraw(original, user)
 
 
 def limits_of(project: Project) -> ScanLimits:
@@ -56,24 +75,27 @@ def limits_of(project: Project) -> ScanLimits:
 
 
 @dataclass(frozen=True)
-class SandboxScanner:
+class FileScanner:
     """`packs` holds what is known of each project's cohort; without it nothing can be judged."""
 
-    quarantine: FolderObjects
-    packs: Path
+    quarantine: ObjectStore
+    packs: Packs
     judge: Judge
-    user: SandboxUser
+    redraw: Redraw
 
     def criteria(self, project: Project) -> str:
         profile = project.spec.policy.model_dump(mode="json")
-        pack = self._pack(project)
-        known = digest_of(pack.read_text(encoding="utf-8")) if pack.exists() else ""
+        pack = self.packs.pack(project.name)
+        known = digest_of(pack.decode()) if pack is not None else ""
         limits = limits_of(project).as_json()
         return digest_of({"profile": profile, "limits": limits, "checks": CHECKS, "copy": REDRAW, "pack": known})
 
     def scan(self, file: OutputFile, project: Project) -> ScanOutcome:
         try:
             return self._scan(file, project)
+        except TidegateError as error:
+            log.warning("a file could not be scanned: %s", error.code)
+            return ScanOutcome(None, f"The scan gave no answer: {error.sentence}")
         except Exception as error:
             log.exception("a file could not be scanned")
             return ScanOutcome(None, f"The scan gave no answer ({type(error).__name__}).")
@@ -81,9 +103,10 @@ class SandboxScanner:
     def _scan(self, file: OutputFile, project: Project) -> ScanOutcome:
         if not self.quarantine.verify(file.sha256):
             return ScanOutcome(None, "The stored file is not the one that arrived.")
-        if not self._pack(project).exists():
+        pack = self.packs.pack(project.name)
+        if pack is None:
             return ScanOutcome(None, "What is known of the project's cohort is not there, so nothing can be compared.")
-        result = self.judge(self.quarantine.path(file.sha256), file.name, self._pack(project), project)
+        result = self.judge(self._bytes(file), file.name, pack, project)
         if result.sha256 != file.sha256:
             return ScanOutcome(None, "The scan judged another file than the one that arrived.")
         findings = tuple(_finding(file, found) for found in result.findings)
@@ -97,8 +120,7 @@ class SandboxScanner:
             return replace(file, findings=(*file.findings, UNSHOWABLE))
         if file.kind not in PICTURES:
             return replace(file, sanitised=file.sha256, sanitised_size=file.size)
-        with self.quarantine.open(file.sha256) as stream:
-            drawn = redraw(stream.read(), self.user)
+        drawn = self.redraw(self._bytes(file))
         if drawn is None:
             return replace(file, findings=(*file.findings, UNDRAWABLE))
         copy, picture = self._keep(drawn.copy), self._keep(drawn.picture)
@@ -107,8 +129,9 @@ class SandboxScanner:
     def _keep(self, content: bytes) -> str:
         return self.quarantine.put(io.BytesIO(content)).sha256
 
-    def _pack(self, project: Project) -> Path:
-        return self.packs / f"{project.name}.json"
+    def _bytes(self, file: OutputFile) -> bytes:
+        with self.quarantine.open(file.sha256) as stream:
+            return stream.read()
 
 
 def _finding(file: OutputFile, found: CheckFinding) -> Finding:

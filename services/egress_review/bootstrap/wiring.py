@@ -6,7 +6,7 @@ from egress_review.adapters.db.requests import DjangoRequests
 from egress_review.adapters.hub import HubIdentities
 from egress_review.adapters.people import StorePeople
 from egress_review.adapters.policy import StorePolicy
-from egress_review.adapters.scan import SandboxScanner, sandbox_user, sandboxed_judge
+from egress_review.adapters.scan import FileScanner, FolderPacks, sandbox_user, sandboxed
 from egress_review.adapters.views import StoreViews
 from egress_review.bootstrap.environment import Environment
 from egress_review.ports import Ports
@@ -21,13 +21,12 @@ def build_ports(environment: Environment) -> Ports:
     """Raises the `TidegateError` of whatever cannot be opened: at the start, when a person reads it."""
     state = environment.state
     store = SqliteStore(state / "tidegate.db", CHAIN)
-    user = sandbox_user(store)
     quarantine = FolderObjects(_folder(state, "quarantine"))
     return Ports(
         requests=DjangoRequests(),
         people=StorePeople(store),
         policy=StorePolicy(open_policy(store), store),
-        scanner=SandboxScanner(quarantine, state / "packs", sandboxed_judge(user), user),
+        scanner=FileScanner(quarantine, FolderPacks(state / "packs"), *sandboxed(sandbox_user(store))),
         views=StoreViews(quarantine),
         hub=HubIdentities(environment.hub_api),
         quarantine=quarantine,

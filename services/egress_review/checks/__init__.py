@@ -4,8 +4,9 @@
 findings out.
 """
 
+from egress_review.checks.answers import ScanResult
 from egress_review.checks.finding import Finding
 from egress_review.checks.limits import ScanLimits
-from egress_review.checks.runner import ScanResult, scan
+from egress_review.checks.runner import scan
 
 __all__ = ["Finding", "ScanLimits", "ScanResult", "scan"]

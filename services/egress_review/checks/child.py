@@ -1,12 +1,15 @@
 """The program inside the sandbox: reads one job from standard input, answers with one JSON line on standard output.
 
 The job is one JSON line (`Job`), then the bytes of the pack, then the bytes of the file. They come through the pipe
-and not by path, so the sandbox needs to see nothing of the quarantine. Started by `runner.scan`.
+and not by path, so the sandbox needs to see nothing of the quarantine. Started by `runner.scan`; the scan worker of a
+cluster calls `answer_bytes` in a cell.
 """
 
 import hashlib
+import io
 import json
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
@@ -27,6 +30,11 @@ class Job:
     limits: ScanLimits
     pack: int
     file: int
+
+    @classmethod
+    def of(cls, name: str, permitted: Collection[str], limits: ScanLimits, pack: bytes, data: bytes) -> bytes:
+        """A whole job as it is sent."""
+        return cls(name, tuple(sorted(permitted)), limits, len(pack), len(data)).line() + pack + data
 
     def line(self) -> bytes:
         plain = {**vars(self), "limits": self.limits.as_json()}
@@ -50,6 +58,10 @@ def answer(source: IO[bytes]) -> dict[str, Any]:
         "checks": list(CHECKS),
         "findings": [finding.as_json() for finding in findings],
     }
+
+
+def answer_bytes(job: bytes) -> bytes:
+    return json.dumps(answer(io.BytesIO(job))).encode()
 
 
 def _exactly(source: IO[bytes], count: int) -> bytes:

@@ -20,7 +20,7 @@ HELD = tuple(sorted(int(family) for family in (socket.AF_UNIX, socket.AF_INET, s
 @functools.cache
 def program() -> bytes:
     """The filter as bubblewrap takes it."""
-    pyseccomp = _library()
+    pyseccomp = library()
     rules = pyseccomp.SyscallFilter(defaction=pyseccomp.ALLOW)
     rules.set_attr(pyseccomp.Attr.ACT_BADARCH, pyseccomp.KILL_PROCESS)
     for comparison, family in refused():
@@ -29,7 +29,7 @@ def program() -> bytes:
     return _exported(rules)
 
 
-def _library() -> Any:  # noqa: ANN401  # it has no types
+def library() -> Any:  # noqa: ANN401  # it has no types
     try:
         return importlib.import_module("pyseccomp")
     except RuntimeError as error:

@@ -23,17 +23,12 @@ Scan = Callable[..., ScanResult]
 
 
 @pytest.fixture
-def send(tmp_path: Path) -> Scan:
+def send() -> Scan:
     """Scans these bytes under this name as the worker would."""
-    pack = tmp_path / "pack.json"
-    pack.write_text(json.dumps(kit.pack_document()))
-    pack.chmod(0o600)
+    pack = json.dumps(kit.pack_document()).encode()
 
-    def _send(name: str, data: bytes, limits: ScanLimits = LIMITS, known: Path | None = pack) -> ScanResult:
-        path = tmp_path / "quarantined"
-        path.write_bytes(data)
-        path.chmod(0o600)
-        return scan(path, name, known, kit.PERMITTED, limits, VENV, uid=USER, gid=USER)
+    def _send(name: str, data: bytes, limits: ScanLimits = LIMITS, known: bytes = pack) -> ScanResult:
+        return scan(data, name, known, kit.PERMITTED, limits, VENV, uid=USER, gid=USER)
 
     return _send
 
@@ -71,13 +66,11 @@ def test_a_project_without_a_cohort_has_no_pack(send: Scan) -> None:
     """The same identifier is found with the pack and unknown without it."""
     data = f"id,n\n{kit.UID},1\n".encode()
     assert codes(send("table.csv", data)) == {"ID.COHORT"}
-    assert codes(send("table.csv", data, known=None)) == set()
+    assert codes(send("table.csv", data, known=b"")) == set()
 
 
-def test_a_pack_that_cannot_be_read_blocks(send: Scan, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.json"
-    broken.write_text('{"salt": "x"}')
-    assert codes(send("table.csv", kit.TABLE, known=broken)) == {"SCAN.CRASHED"}
+def test_a_pack_that_cannot_be_read_blocks(send: Scan) -> None:
+    assert codes(send("table.csv", kit.TABLE, known=b'{"salt": "x"}')) == {"SCAN.CRASHED"}
 
 
 def test_a_scan_that_takes_too_long_blocks(send: Scan) -> None:
@@ -139,7 +132,7 @@ def test_the_sandbox_of_a_scan_reaches_neither_network_nor_quarantine(tmp_path: 
     ],
 )
 def test_whatever_a_scan_ends_with_but_a_whole_answer_blocks(finished: Finished, code: str) -> None:
-    result = runner._result(finished, "table.csv", "s")
+    result = runner._result(finished, "table.csv", "s", kit.PERMITTED)
     assert codes(result) == {code}
     assert result.blocked
 
