@@ -13,8 +13,9 @@ from tidegate.model import Decision, Outcome, PersonRef
 from tidegate.sandbox import Running, SandboxSpec
 from workspace.hub.admission import Admission, check_start, sealed_folder
 from workspace.hub.folders import ids_of, prepare
+from workspace.hub.inside import COHORT, HOME, PRIVATE, SHARED, SOCKETS
 from workspace.hub.machine import MachineSite
-from workspace.hub.sandboxes import COHORT, HOME, PRIVATE, SHARED, SOCKETS, Folders, Ids, kernel_spec, session_spec
+from workspace.hub.sandboxes import Folders, Ids, kernel_spec, session_spec
 from workspace.hub.servers import Server, ServerFiles
 from workspace.hub.settings import SERVICES, HubSettings
 from workspace.hub.shared import ROLES, USER_SCOPES, content_policy
