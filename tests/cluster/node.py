@@ -23,7 +23,7 @@ from cluster.places import (
     SOCKETS,
 )
 from cluster.programs import Program
-from cluster.shell import answers
+from cluster.shell import answers, run
 
 CGROUP: Final = "tidegate"
 CGROUPS: Final = Path("/sys/fs/cgroup")
@@ -33,6 +33,7 @@ SERVER: Final = f"https://{NODE_ADDRESS}:{API_PORT}"
 CONTAINERD_ROOT: Final = CACHE / "containerd"
 CILIUM_FILES: Final = CACHE / "cilium"
 BPF_MOUNT: Final = SOCKETS / "bpf"
+CGROUP_MOUNT: Final = SOCKETS / "cgroup"
 NODE_CONFIG: Final = RUN / "node"
 
 
@@ -89,7 +90,7 @@ def cilium() -> Program:
         "devices": NODE_LINK,
         "cni-exclusive": "false",
         "k8s-kubeconfig-path": RUN / "kubeconfig-cilium",
-        "cgroup-root": unified(),
+        "cgroup-root": CGROUP_MOUNT,
         "bpf-root": BPF_MOUNT,
         "lib-dir": CILIUM_FILES,
         "state-dir": SOCKETS / "cilium",
@@ -103,6 +104,14 @@ def cilium() -> Program:
     }
     command = (str(BIN / "cilium-agent"), *(f"--{name}={value}" for name, value in flags.items()))
     return Program("cilium-agent", command, RUN, NODE, environment, cgroup=unified())
+
+
+def mount_for_cilium() -> None:
+    """Its own bpf file system, and the node's control group as a mount: on a mere folder it would mount the root's."""
+    for place, what in ((BPF_MOUNT, ("-t", "bpf", "bpf")), (CGROUP_MOUNT, ("--bind", str(unified())))):
+        place.mkdir(exist_ok=True)
+        if not place.is_mount():
+            run("mount", *what, str(place))
 
 
 def cilium_is_ready() -> bool:

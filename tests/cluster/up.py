@@ -35,7 +35,7 @@ from cluster.places import (
 )
 from cluster.programs import Program
 from cluster.secret_files import secret, secret_file
-from cluster.shell import answers, run
+from cluster.shell import answers
 from cluster.world import XNAT_INSIDE
 
 PLANE: Final = ControlPlane(
@@ -138,9 +138,7 @@ def _start_containerd() -> None:
 
 def _start_network() -> None:
     cluster().kubectl("apply", "--server-side", "-R", "-f", str(CRDS / "v2"), "-f", str(CRDS / "v2alpha1"))
-    if not node.BPF_MOUNT.is_mount():
-        node.BPF_MOUNT.mkdir(exist_ok=True)
-        run("mount", "-t", "bpf", "bpf", str(node.BPF_MOUNT))
+    node.mount_for_cilium()
     restart("kubelet")
     restart("cilium-agent")
 
