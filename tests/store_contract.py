@@ -6,40 +6,18 @@ shared between them as long as names are not: `name` gives each test one of its 
 
 import itertools
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
-from typing import Protocol
 
 import pytest
 
 from model_kit import NOW, approval, dataset, grant, licence, project
-from tidegate.ledger import Actor, Entry, Event, Record, verify
-from tidegate.ledger.verify import Row
-from tidegate.model import AnyResource, Cohort, Kind, ProjectPhase, ProjectStatus, TidegateError
-from tidegate.store import Account, ResourceStore
+from tidegate.ledger import Actor, Event, Record, verify
+from tidegate.model import Cohort, Kind, ProjectPhase, ProjectStatus, TidegateError
+from tidegate.store import Account, Store
 
 CHAIN = "governance"
 NUMBERS = itertools.count(1)
 STORE_EVENTS = {Event.STORE_WRITE_INTENDED, Event.STORE_WRITE_REFUSED, Event.STORE_WRITE_LAPSED}
-
-
-class FullStore(ResourceStore, Protocol):
-    """What services use beyond the port."""
-
-    def put_all(self, writes: Sequence[tuple[AnyResource, Record]], now: datetime) -> tuple[bool, ...]: ...
-
-    def account(self, subject: str) -> Account | None: ...
-
-    def accounts(self) -> tuple[Account, ...]: ...
-
-    def put_account(self, account: Account, record: Record, now: datetime) -> None: ...
-
-    def chains(self) -> tuple[str, ...]: ...
-
-    def entries(self, chain: str) -> tuple[Entry, ...]: ...
-
-    def rows(self) -> dict[str, tuple[Row, ...]]: ...
 
 
 def record(subject: str = "Dataset/x", event: Event = Event.RESOURCE_CREATED) -> Record:
@@ -56,7 +34,7 @@ def cohort(name: str, project_name: str, version: int = 1) -> Cohort:
     return Cohort.model_validate({"metadata": {"name": name}, "spec": spec})
 
 
-def written(store: FullStore, subject: str) -> list[Record]:
+def written(store: Store, subject: str) -> list[Record]:
     """The records about a subject, without what a store says of its own doings."""
     return [
         entry.record
@@ -66,18 +44,18 @@ def written(store: FullStore, subject: str) -> list[Record]:
 
 
 class StoreContract:
-    def test_a_resource_comes_back_as_it_was(self, store: FullStore) -> None:
+    def test_a_resource_comes_back_as_it_was(self, store: Store) -> None:
         name = fresh("p")
         for resource in (licence(name), dataset(name), project(name), grant(name), approval(project(name))):
             assert store.put(resource, record(), NOW)
             assert store.get(Kind(resource.kind), resource.name) == resource
             assert resource in store.list(Kind(resource.kind))
 
-    def test_what_is_not_there_is_none(self, store: FullStore) -> None:
+    def test_what_is_not_there_is_none(self, store: Store) -> None:
         assert [store.get(kind, "nobody-wrote-this") for kind in Kind] == [None] * len(Kind)
         assert store.project_status("nobody-wrote-this") == ProjectStatus()
 
-    def test_a_list_is_in_order_of_names(self, store: FullStore) -> None:
+    def test_a_list_is_in_order_of_names(self, store: Store) -> None:
         prefix = fresh("d")
         for letter in "cab":
             store.put(dataset(f"{prefix}{letter}"), record(), NOW)
@@ -85,14 +63,14 @@ class StoreContract:
         assert names == sorted(names)
         assert {f"{prefix}{letter}" for letter in "abc"} <= set(names)
 
-    def test_writing_the_same_again_writes_nothing(self, store: FullStore) -> None:
+    def test_writing_the_same_again_writes_nothing(self, store: Store) -> None:
         name = fresh("d")
         assert store.put(dataset(name), record(), NOW)
         entries = len(store.entries(CHAIN))
         assert not store.put(dataset(name), record(), NOW)
         assert len(store.entries(CHAIN)) == entries
 
-    def test_every_write_has_its_record(self, store: FullStore) -> None:
+    def test_every_write_has_its_record(self, store: Store) -> None:
         name = fresh("d")
         first, second = record(f"Dataset/{name}"), record(f"Dataset/{name}", Event.RESOURCE_CHANGED)
         store.put(dataset(name), first, NOW)
@@ -100,13 +78,13 @@ class StoreContract:
         assert written(store, f"Dataset/{name}") == [first, second]
         assert store.get(Kind.DATASET, name) == dataset(name, title="Other")
 
-    def test_a_field_taken_away_is_gone(self, store: FullStore) -> None:
+    def test_a_field_taken_away_is_gone(self, store: Store) -> None:
         name = fresh("d")
         store.put(dataset(name, description="Words."), record(), NOW)
         store.put(dataset(name), record(), NOW)
         assert store.get(Kind.DATASET, name) == dataset(name)
 
-    def test_what_is_immutable_is_not_overwritten(self, store: FullStore) -> None:
+    def test_what_is_immutable_is_not_overwritten(self, store: Store) -> None:
         name = fresh("p")
         store.put(project(name), record(), NOW)
         pairs = (
@@ -122,14 +100,14 @@ class StoreContract:
             assert store.get(Kind(first.kind), first.name) == first
             assert len(store.entries(CHAIN)) == entries
 
-    def test_many_are_written_together(self, store: FullStore) -> None:
+    def test_many_are_written_together(self, store: Store) -> None:
         name = fresh("p")
         writes = [(item, record(f"{item.kind}/{name}")) for item in (licence(name), dataset(name), project(name))]
         assert store.put_all(writes, NOW) == (True, True, True)
         assert store.put_all([*writes, (grant(name), record())], NOW) == (False, False, False, True)
         assert written(store, f"Project/{name}") == [writes[2][1]]
 
-    def test_one_refused_means_none_written(self, store: FullStore) -> None:
+    def test_one_refused_means_none_written(self, store: Store) -> None:
         name = fresh("l")
         store.put(licence(name), record(), NOW)
         entries = len(store.entries(CHAIN))
@@ -138,7 +116,7 @@ class StoreContract:
         assert store.get(Kind.DATASET, name) is None
         assert len(store.entries(CHAIN)) == entries
 
-    def test_a_status_written_twice_is_one_write(self, store: FullStore) -> None:
+    def test_a_status_written_twice_is_one_write(self, store: Store) -> None:
         name = fresh("p")
         store.put(project(name), record(), NOW)
         status = ProjectStatus(phase=ProjectPhase.DEPLOYED, next_at=NOW, next_because="the grant ends")
@@ -148,7 +126,7 @@ class StoreContract:
         assert store.project_status(name) == status
         assert written(store, f"Project/{name}") == [event]
 
-    def test_a_status_outlives_a_change_of_the_spec(self, store: FullStore) -> None:
+    def test_a_status_outlives_a_change_of_the_spec(self, store: Store) -> None:
         name = fresh("p")
         status = ProjectStatus(phase=ProjectPhase.SUSPENDED)
         store.put(project(name), record(), NOW)
@@ -157,18 +135,18 @@ class StoreContract:
         assert store.project_status(name) == status
         assert store.get(Kind.PROJECT, name) == project(name, title="Another")
 
-    def test_the_generation_grows_with_a_write(self, store: FullStore) -> None:
+    def test_the_generation_grows_with_a_write(self, store: Store) -> None:
         before = store.generation()
         store.put(dataset(fresh("d")), record(), NOW)
         assert store.generation() > before
 
-    def test_a_record_can_stand_alone(self, store: FullStore) -> None:
+    def test_a_record_can_stand_alone(self, store: Store) -> None:
         name = fresh("server")
         refused = record(f"server/{name}", Event.WORKSPACE_REFUSED)
         store.append(refused, NOW)
         assert written(store, f"server/{name}") == [refused]
 
-    def test_accounts_are_kept_with_their_records(self, store: FullStore) -> None:
+    def test_accounts_are_kept_with_their_records(self, store: Store) -> None:
         name = fresh("a")
         account = Account.model_validate(
             {"person": {"subject": name}, "displayName": "One of two", "passwordHash": "$argon2id$x"}
@@ -182,7 +160,7 @@ class StoreContract:
         assert closed in store.accounts()
         assert written(store, f"account/{name}") == [added, shut]
 
-    def test_writers_in_parallel_keep_one_unbroken_chain(self, store: FullStore) -> None:
+    def test_writers_in_parallel_keep_one_unbroken_chain(self, store: Store) -> None:
         names = [fresh("d") for _ in range(12)]
         with ThreadPoolExecutor(4) as pool:
             done = list(pool.map(lambda name: store.put(dataset(name), record(f"Dataset/{name}"), NOW), names))
@@ -191,5 +169,5 @@ class StoreContract:
         assert verify(store.rows(), {}) == []
         assert CHAIN in store.chains()
 
-    def test_what_nobody_wrote_is_not_listed(self, store: FullStore) -> None:
+    def test_what_nobody_wrote_is_not_listed(self, store: Store) -> None:
         assert "nobody-wrote-this" not in {item.name for kind in Kind for item in store.list(kind)}

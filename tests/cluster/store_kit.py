@@ -21,7 +21,14 @@ OFFICERS = (
         "apiVersion": RBAC,
         "kind": "ClusterRole",
         "metadata": {"name": "officers"},
-        "rules": [{"apiGroups": ["tidegate.dev"], "resources": ["approvals"], "verbs": ["create"]}],
+        "rules": [
+            {"apiGroups": ["tidegate.dev"], "resources": ["approvals"], "verbs": ["create"]},
+            {
+                "apiGroups": ["tidegate.dev"],
+                "resources": ["licences", "datasets", "projects", "grants"],
+                "verbs": ["create", "update"],
+            },
+        ],
     },
     {
         "apiVersion": RBAC,

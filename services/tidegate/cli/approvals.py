@@ -7,16 +7,28 @@ import typer
 
 from governance.application.approve import Given, Ruling, approve
 from tidegate.cli.console import say
-from tidegate.cli.session import DEFAULT_STATE, AsOption, PasswordFileOption, StateOption, open_store, who_acts
+from tidegate.cli.session import (
+    DEFAULT_SECRETS,
+    DEFAULT_STATE,
+    AsOption,
+    ContextOption,
+    KubeconfigOption,
+    PasswordFileOption,
+    Place,
+    SecretsOption,
+    StateOption,
+    open_store,
+    who_acts,
+)
 from tidegate.model import Decision, ExitCode, PersonRef, Project, TidegateError, Verdict, utc_now
 from tidegate.policy import Policy, open_policy, project_approve
-from tidegate.store import SqliteStore
+from tidegate.store import Store
 
 
 class StorePolicy:
     """Asks `project.approve` with facts from the store."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._policy: Policy = open_policy(store)
 
@@ -32,6 +44,9 @@ def approve_command(
     state: StateOption = DEFAULT_STATE,
     officer: AsOption = None,
     password_file: PasswordFileOption = None,
+    kubeconfig: KubeconfigOption = None,
+    context: ContextOption = None,
+    secrets: SecretsOption = DEFAULT_SECRETS,
     verdict: Annotated[Verdict, typer.Option("--verdict")] = Verdict.APPROVE,
     until: Annotated[str | None, typer.Option("--until", help="First instant at which it no longer counts.")] = None,
     *,
@@ -45,7 +60,7 @@ def approve_command(
         raise TidegateError(
             "kind_unknown", f"Approvals of {kind!r} are not given here.", "Use: project.", ExitCode.USAGE
         )
-    store = open_store(state)
+    store = open_store(Place(state, kubeconfig, context, secrets))
     actor = who_acts(store, officer, password_file)
     if actor is None:
         raise TidegateError("officer_needed", "An approval has a person behind it.", "Use --as.", ExitCode.USAGE)

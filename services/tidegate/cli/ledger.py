@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from tidegate.cli.console import Output, OutputOption, say, show
-from tidegate.cli.session import DEFAULT_STATE, StateOption, open_store
+from tidegate.cli.session import (
+    DEFAULT_SECRETS,
+    DEFAULT_STATE,
+    ContextOption,
+    KubeconfigOption,
+    Place,
+    SecretsOption,
+    StateOption,
+    open_store,
+)
 from tidegate.ledger import LedgerTable, Witness, verify
 from tidegate.ledger.verify import Head, Row, read_row
 from tidegate.model import ExitCode, TidegateError, to_text
@@ -17,9 +26,15 @@ EGRESS_DATABASE = "egress.sqlite"
 
 
 @app.command("verify")
-def verify_command(state: StateOption = DEFAULT_STATE, output: OutputOption = Output.TABLE) -> int:
+def verify_command(
+    state: StateOption = DEFAULT_STATE,
+    kubeconfig: KubeconfigOption = None,
+    context: ContextOption = None,
+    secrets: SecretsOption = DEFAULT_SECRETS,
+    output: OutputOption = Output.TABLE,
+) -> int:
     """Recompute every hash of every chain. Exit 1 with the places where anything was edited, deleted or re-ordered."""
-    chains, witness = read_ledger(state)
+    chains, witness = read_ledger(Place(state, kubeconfig, context, secrets))
     faults = verify(chains, witness)
     rows = [{"chain": fault.chain, "entry": fault.seq, "what": fault.what} for fault in faults]
     if faults or output is not Output.TABLE:
@@ -29,7 +44,7 @@ def verify_command(state: StateOption = DEFAULT_STATE, output: OutputOption = Ou
         raise TidegateError(
             "ledger_broken",
             f"The ledger was changed in {len(faults)} place(s).",
-            "Stop, keep this folder as it is, tell governance.",
+            "Stop, keep everything as it is, tell governance.",
         )
     say(f"The ledger holds: every entry follows the one before it ({counts}).")
     return ExitCode.DONE
@@ -38,11 +53,14 @@ def verify_command(state: StateOption = DEFAULT_STATE, output: OutputOption = Ou
 @app.command("show")
 def show_command(
     state: StateOption = DEFAULT_STATE,
+    kubeconfig: KubeconfigOption = None,
+    context: ContextOption = None,
+    secrets: SecretsOption = DEFAULT_SECRETS,
     output: OutputOption = Output.TABLE,
     last: Annotated[int, typer.Option("--last", min=1, help="How many of the newest entries.")] = 20,
 ) -> None:
     """The newest entries of all chains, in order of time."""
-    chains, _ = read_ledger(state)
+    chains, _ = read_ledger(Place(state, kubeconfig, context, secrets))
     entries = [entry for rows in chains.values() for row in rows if (entry := read_row(row)) is not None]
     newest = sorted(entries, key=lambda entry: (entry.at, entry.chain, entry.seq))[-last:]
     rows_out = [
@@ -60,14 +78,17 @@ def show_command(
     show(rows_out, ("at", "chain", "entry", "event", "actor", "subject"), output)
 
 
-def read_ledger(state: Path) -> tuple[dict[str, tuple[Row, ...]], dict[str, Head]]:
-    """All chains of a state folder, the egress service's included, and what the witness saw last."""
-    store = open_store(state)
-    chains = store.rows()
-    egress = state / EGRESS_DATABASE
+def read_ledger(place: Place) -> tuple[dict[str, tuple[Row, ...]], dict[str, Head]]:
+    """All chains of a place, and what its witness saw last."""
+    chains = open_store(place).rows()
+    if place.is_cluster:
+        from tidegate.cli import clusters  # noqa: PLC0415 - its libraries are there only where a cluster is spoken to
+
+        return chains, clusters.witness(place.kubeconfig, place.context).heads()
+    egress = place.state / EGRESS_DATABASE
     if egress.exists():
         chains["egress"] = _egress_rows(egress)
-    return chains, Witness(state / "heads").heads()
+    return chains, Witness(place.state / "heads").heads()
 
 
 def _egress_rows(path: Path) -> tuple[Row, ...]:

@@ -9,10 +9,26 @@ import yaml
 
 from governance.application.apply import apply
 from tidegate.cli.console import Output, OutputOption, say, show
-from tidegate.cli.session import DEFAULT_STATE, AsOption, PasswordFileOption, StateOption, open_store, who_acts
+from tidegate.cli.session import (
+    DEFAULT_SECRETS,
+    DEFAULT_STATE,
+    AsOption,
+    ContextOption,
+    KubeconfigOption,
+    PasswordFileOption,
+    Place,
+    SecretsOption,
+    StateOption,
+    open_store,
+    who_acts,
+)
+from tidegate.cluster.names import username_of
 from tidegate.model import AnyResource, ExitCode, Kind, Project, TidegateError, read_resource, utc_now
+from tidegate.store import Store
 
 SHORT_NAMES = {kind.lower(): kind for kind in Kind} | {f"{kind.lower()}s": kind for kind in Kind}
+# Before there is an officer, whoever runs the installation makes the first grants.
+FIRST_GRANTS = "tidegate:first-grants"
 FileOption = Annotated[list[Path], typer.Option("--file", "-f", help="YAML file, or '-' for stdin. May be repeated.")]
 COLUMNS: dict[Kind, tuple[str, ...]] = {
     Kind.LICENCE: ("name", "title", "spdx", "validTo"),
@@ -29,13 +45,17 @@ def apply_command(
     state: StateOption = DEFAULT_STATE,
     officer: AsOption = None,
     password_file: PasswordFileOption = None,
+    kubeconfig: KubeconfigOption = None,
+    context: ContextOption = None,
+    secrets: SecretsOption = DEFAULT_SECRETS,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge everything, write nothing.")] = False,
 ) -> None:
     """Register licences, data sets, projects and grants from YAML. All of a call or nothing."""
     resources = [resource for path in file for resource in read_file(path)]
-    store = open_store(state, create=True)
-    actor = who_acts(store, officer, password_file)
+    place = Place(state, kubeconfig, context, secrets)
+    actor = who_acts(open_store(place, create=True), officer, password_file)
+    store = open_store(place, writes_as=username_of(actor) if actor else FIRST_GRANTS)
     for done in apply(store, resources, actor, utc_now(), dry_run=dry_run):
         say(f"{done.kind} {done.name} {done.change}{' (dry run)' if dry_run else ''}")
 
@@ -70,24 +90,31 @@ def get_command(
     kind: Annotated[str, typer.Argument(help=f"One of {', '.join(sorted(k.lower() for k in Kind))}.")],
     name: Annotated[str | None, typer.Argument(help="Only this one.")] = None,
     state: StateOption = DEFAULT_STATE,
+    kubeconfig: KubeconfigOption = None,
+    context: ContextOption = None,
+    secrets: SecretsOption = DEFAULT_SECRETS,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List resources of a kind, or show one with its status."""
     wanted = SHORT_NAMES.get(kind.lower())
     if wanted is None:
         raise TidegateError("kind_unknown", f"There is no kind {kind!r}.", f"Kinds: {', '.join(Kind)}.", ExitCode.USAGE)
-    store = open_store(state)
+    store = open_store(Place(state, kubeconfig, context, secrets))
     found = [item for item in store.list(wanted) if name in {None, item.name}]
     if name is not None and not found:
         raise TidegateError("not_found", f"There is no {wanted} named {name}.", "", ExitCode.NOT_FOUND)
-    rows = [_row(item, store.project_status(item.name).model_dump(mode="json", by_alias=True)) for item in found]
+    rows = [_row(item, store) for item in found]
     plain = output is Output.TABLE
     show([flat(row) for row in rows] if plain else rows, COLUMNS[wanted], output)
 
 
-def _row(resource: AnyResource, status: dict[str, Any]) -> dict[str, Any]:
+def _row(resource: AnyResource, store: Store) -> dict[str, Any]:
+    """All of a resource, and for a project how it stands."""
     row: dict[str, Any] = resource.model_dump(mode="json", by_alias=True)
-    return {**row, "status": {**status, "digest": resource.digest()}} if isinstance(resource, Project) else row
+    if not isinstance(resource, Project):
+        return row
+    status = store.project_status(resource.name).model_dump(mode="json", by_alias=True)
+    return {**row, "status": {**status, "digest": resource.digest()}}
 
 
 def _short(value: object) -> object:

@@ -1,8 +1,12 @@
-"""What most commands share: the state folder, the store in it, and who is acting."""
+"""What most commands share: which Tidegate is meant, its store, and who is acting.
+
+A state folder on this machine, or a cluster: named by `--kubeconfig` or `--context`, or the one this pod runs in.
+"""
 
 import getpass
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +14,7 @@ import typer
 
 from tidegate.identity import Attempts, check_password
 from tidegate.model import ExitCode, PersonRef, TidegateError, utc_now
-from tidegate.store import SqliteStore
+from tidegate.store import SqliteStore, Store
 
 StateOption = Annotated[
     Path,
@@ -21,15 +25,60 @@ PasswordFileOption = Annotated[
     Path | None,
     typer.Option("--password-file", help="File with the password; '-' reads one line from stdin. Default: ask."),
 ]
+KubeconfigOption = Annotated[
+    Path | None,
+    typer.Option("--kubeconfig", help="Work on a cluster: the file that names it.", rich_help_panel="Cluster"),
+]
+ContextOption = Annotated[
+    str | None,
+    typer.Option("--context", help="Work on a cluster: a context of the kubeconfig.", rich_help_panel="Cluster"),
+]
+SecretsOption = Annotated[
+    Path,
+    typer.Option(
+        "--secrets",
+        envvar="TIDEGATE_SECRETS",
+        help="On a cluster: folder with `database-url`, the address of the ledger for governance.",
+        rich_help_panel="Cluster",
+    ),
+]
 DEFAULT_STATE = Path("tidegate-state")
+DEFAULT_SECRETS = Path("/run/secrets/tidegate")
 
 
-def open_store(state: Path, chain: str = "governance", *, create: bool = False) -> SqliteStore:
-    """The store of a state folder.
+@dataclass(frozen=True)
+class Place:
+    """Which Tidegate a command speaks to."""
+
+    state: Path = DEFAULT_STATE
+    kubeconfig: Path | None = None
+    context: str | None = None
+    secrets: Path = DEFAULT_SECRETS
+
+    @property
+    def is_cluster(self) -> bool:
+        """Inside a pod of ours the chart says so."""
+        return bool(self.kubeconfig or self.context or os.environ.get("TIDEGATE_MODE") == "kubernetes")
+
+
+def open_store(place: Place, *, create: bool = False, writes_as: str = "") -> Store:
+    """The store of a place, with governance's chain of the ledger.
+
+    `writes_as` is who the API server of a cluster sees as the writer; whoever runs the command must have the right to
+    impersonate them. A state folder needs nobody's leave.
 
     Raises:
-        TidegateError: ``state_missing`` where there is none and `create` is false.
+        TidegateError: ``state_missing`` where there is no such folder and `create` is false; on a cluster
+            ``cluster_unconfigured`` or ``database_url_missing``.
     """
+    if place.is_cluster:
+        from tidegate.cli import clusters  # noqa: PLC0415 - its libraries are there only where a cluster is spoken to
+
+        return clusters.open_store(place.kubeconfig, place.context, place.secrets, writes_as)
+    return _of_folder(place.state, create=create)
+
+
+def _of_folder(state: Path, *, create: bool) -> SqliteStore:
     path = state / "tidegate.db"
     if not path.exists() and not create:
         raise TidegateError(
@@ -39,10 +88,10 @@ def open_store(state: Path, chain: str = "governance", *, create: bool = False) 
             ExitCode.NOT_FOUND,
         )
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return SqliteStore(path, chain)
+    return SqliteStore(path, "governance")
 
 
-def who_acts(store: SqliteStore, name: str | None, password_file: Path | None) -> PersonRef | None:
+def who_acts(store: Store, name: str | None, password_file: Path | None) -> PersonRef | None:
     """The person named with --as, once their password is right; None where nobody was named."""
     if name is None:
         return None

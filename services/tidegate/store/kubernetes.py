@@ -30,11 +30,12 @@ class KubernetesStore:
     """A `ResourceStore`, and a register for governance.
 
     Args:
-        api: the cluster. Approvals are written by impersonation of the officer in `spec.by`.
+        api: the cluster. An Approval is always written by impersonation of the officer in `spec.by`.
         ledger: the chain of this service.
         reads: how to read; `WatchedReads` for a service, and by default the API itself for a command.
         accounts: local accounts; by default those of the ledger's database.
         fence: the `leaseTransitions` of the Lease under which this process writes, where it holds one.
+        writes_as: the user to impersonate, as an officer, for all other writes; empty writes as this process itself.
     """
 
     def __init__(
@@ -44,13 +45,15 @@ class KubernetesStore:
         reads: Reads | None = None,
         *,
         accounts: PostgresAccounts | None = None,
-        fence: Callable[[], int] | None = None,
+        fence: Callable[[], int | None] | None = None,
+        writes_as: str = "",
     ) -> None:
         self._api = api
         self._ledger = ledger
         self._reads: Reads = reads or DirectReads(api)
         self._accounts = accounts or PostgresAccounts(ledger)
-        self._fence = fence
+        self._fence = fence or (lambda: None)
+        self._writes_as = writes_as
 
     def get(self, kind: Kind, name: str) -> AnyResource | None:
         return self._reads.get(kind, name)
@@ -96,7 +99,7 @@ class KubernetesStore:
         return True
 
     def append(self, record: Record, now: datetime) -> None:
-        self._ledger.append(record, now)
+        self._ledger.append(record, now, self._fence())
 
     def account(self, subject: str) -> Account | None:
         return self._accounts.account(subject)
@@ -144,7 +147,7 @@ class KubernetesStore:
         return Write(kind, {**live, SPEC: spec_of(resource)}, SPEC, _version(live), record)
 
     def _carry_out(self, group: Sequence[Write], now: datetime) -> None:
-        intent = self._ledger.intend(intent_of(group), now, to_text(group), self._fence() if self._fence else None)
+        intent = self._ledger.intend(intent_of(group), now, to_text(group), self._fence())
         done: list[Record] = []
         for write in group:
             try:
@@ -171,11 +174,10 @@ class KubernetesStore:
             self._reads.saw(write.kind, stored)
 
     def _actor(self, write: Write) -> StoreApi:
-        """An Approval is the officer's own act; everything else is this service's."""
+        """An Approval is its officer's own act, whoever runs this process."""
         resource = read(write.kind, write.manifest) if write.kind is Kind.APPROVAL else None
-        if isinstance(resource, Approval):
-            return self._api.impersonating(username_of(resource.spec.by), OFFICERS_GROUP)
-        return self._api
+        user = username_of(resource.spec.by) if isinstance(resource, Approval) else self._writes_as
+        return self._api.impersonating(user, OFFICERS_GROUP) if user else self._api
 
     def _settle(self, intent: Intent, now: datetime) -> None:
         writes = from_text(intent.body)

@@ -1,9 +1,11 @@
 """What a service asks of the store. Every write carries its audit record and lands in one transaction with it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
-from tidegate.ledger import Record
+from tidegate.ledger import Entry, Record
+from tidegate.ledger.verify import Row
 from tidegate.model import AnyResource, Kind, ProjectStatus, TidegateError
 from tidegate.model.names import Frozen, Line, PersonRef
 
@@ -55,4 +57,26 @@ class ResourceStore(Protocol):
 
     def generation(self) -> int:
         """Grows with every write; a cheap way to see whether to look again."""
+        ...
+
+
+class Store(ResourceStore, Protocol):
+    """All that either store offers: what governance, log-in and `tidegate` commands need beyond resources."""
+
+    def put_all(self, writes: Sequence[tuple[AnyResource, Record]], now: datetime) -> tuple[bool, ...]:
+        """All of these or none; True for each that changed something."""
+        ...
+
+    def account(self, subject: str) -> Account | None: ...
+
+    def accounts(self) -> tuple[Account, ...]: ...
+
+    def put_account(self, account: Account, record: Record, now: datetime) -> None: ...
+
+    def chains(self) -> tuple[str, ...]: ...
+
+    def entries(self, chain: str) -> tuple[Entry, ...]: ...
+
+    def rows(self) -> dict[str, tuple[Row, ...]]:
+        """The ledger's rows by chain, unread, for `verify`."""
         ...

@@ -40,8 +40,10 @@ class PostgresLedger:
         self.chain = chain
         self._table = LedgerTable(chain, "%s", POSTGRES_LOCK)
 
-    def append(self, record: Record, now: datetime) -> Entry:
+    def append(self, record: Record, now: datetime, fence: int | None = None) -> Entry:
+        """A record by itself. `fence` as in `intend`."""
         with self.database.transaction() as rows:
+            self._check_fence(rows, fence)
             return self.append_in(rows, record, now)
 
     def append_in(self, rows: Rows, record: Record, now: datetime) -> Entry:
@@ -55,8 +57,7 @@ class PostgresLedger:
             TidegateError: ``lease_lost`` where a higher fence was seen: another process leads now; write nothing.
         """
         with self.database.transaction() as rows:
-            if fence is not None:
-                self._raise_fence(rows, fence)
+            self._check_fence(rows, fence)
             entry = self.append_in(rows, record, now)
             rows.execute("INSERT INTO intents (chain, seq, body) VALUES (%s, %s, %s)", (self.chain, entry.seq, body))
         return Intent(entry, body)
@@ -96,8 +97,8 @@ class PostgresLedger:
             found = rows.execute("SELECT chain, seq, digest FROM heads").fetchall()
         return {chain: (seq, digest) for chain, seq, digest in found}
 
-    def _raise_fence(self, rows: Rows, fence: int) -> None:
-        if not rows.execute(RAISE_FENCE, (self.chain, fence)).count:
+    def _check_fence(self, rows: Rows, fence: int | None) -> None:
+        if fence is not None and not rows.execute(RAISE_FENCE, (self.chain, fence)).count:
             raise TidegateError(
                 "lease_lost", "Another process leads by now; this one writes nothing more.", "It ends and starts anew."
             )

@@ -43,23 +43,30 @@ def migrate(url: str) -> tuple[str, ...]:
 def create_roles(url: str, database: str, passwords: Mapping[str, str]) -> None:
     """As a superuser: the roles with these passwords, and a database of the owner's that nobody else enters.
 
+    Safe to repeat: a role that is there gets its password anew.
+
     Args:
         url: of any database of the server, as somebody who may create roles.
         database: the name of the database to make.
         passwords: one for the owner and one for each of `SERVICES`.
     """
+    name = sql.Identifier(database)
+    services = sql.SQL(", ").join(map(sql.Identifier, SERVICES))
     with psycopg.connect(url, connect_timeout=5, autocommit=True) as connection:
         for role in (OWNER, *SERVICES):
-            password = connection.pgconn.encrypt_password(
-                passwords[role].encode(), role.encode(), b"scram-sha-256"
-            ).decode()
-            statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
-            connection.execute(statement)
-        name = sql.Identifier(database)
-        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(OWNER)))
+            _create_role(connection, role, passwords[role])
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone():
+            connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(OWNER)))
         connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
-        services = sql.SQL(", ").join(map(sql.Identifier, SERVICES))
         connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, services))
+
+
+def _create_role(connection: Connection[Any], role: str, password: str) -> None:
+    """The server gets the password as a SCRAM verifier, so that it stands in none of its logs."""
+    known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
+    verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+    statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}" if known else "CREATE ROLE {} LOGIN PASSWORD {}")
+    connection.execute(statement.format(sql.Identifier(role), sql.Literal(verifier)))
 
 
 def _check_roles(connection: Connection[Any]) -> None:
