@@ -46,6 +46,7 @@ class KubernetesAddresses:
     api_server: Address
     resolve: Callable[[str], tuple[str, ...]] = look_up
     known: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    told: set[Address] = field(default_factory=set)
 
     def of(self, facts: Facts) -> Addresses:
         """Raises TidegateError ``SERVICE_MISSING`` where the release is not whole."""
@@ -61,9 +62,10 @@ class KubernetesAddresses:
     def archives(self, facts: Facts) -> tuple[Address, ...]:
         """Of the project's data sets, without those no archive can have."""
         found = self._all([archive_of(dataset.spec.xnat.server) for dataset in facts.datasets])
-        refused = tuple(at for at in found if not self._may_be_archive(at))
-        if refused:
-            log.warning("an archive's name leads where none can be", project=facts.project.name, addresses=str(refused))
+        refused = frozenset(at for at in found if not self._may_be_archive(at))
+        if refused - self.told:
+            log.warning("an archive's name leads where none can be", addresses=[at.host for at in sorted(refused)])
+        self.told |= refused
         return tuple(at for at in found if at not in refused)
 
     def _service(self, component: str, port: int) -> Address:

@@ -1,12 +1,14 @@
 """Brings live objects to what was rendered, and tells apart our own change from what others did.
 
-Called by the ground and the stores. Nothing is sent where nothing differs. The first apply is never forced: a conflict
-means that somebody else edited a field of ours, which is drift; it is recorded, and then taken back.
+Called by the ground and the stores. Nothing is sent where nothing differs. An object that bears the stamp of just what
+is rendered now, and differs, was changed by others; so was one where the API server says that somebody else holds a
+field of ours. That is drift: it is recorded, and then taken back by force. Nothing else is ever forced.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import structlog
 
@@ -15,11 +17,13 @@ from provisioner.adapters.kubernetes.journal import Journal
 from provisioner.adapters.kubernetes.kinds import called, ref_of, resource_of
 from tidegate.cluster.port import ClusterApi, Manifest
 from tidegate.ledger import Event
-from tidegate.model import TidegateError
+from tidegate.model import TidegateError, digest_of
 
 log = structlog.get_logger("provisioner")
 
-CONFLICT = "cluster_conflict"
+CONFLICT: Final = "cluster_conflict"
+STAMP: Final = "tidegate.dev/rendered"
+STAMP_LENGTH: Final = 16
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class Applier:
         with self.journal.group(project, group, [called(c.wanted) for c in changes], now):
             return tuple(called(c.wanted) for c in changes if self._write(c, project, now, stood=stood))
 
-    def _look(self, wanted: Manifest) -> _Change | None:
+    def _look(self, rendered: Manifest) -> _Change | None:
+        wanted = stamped(rendered)
         live = self.api.get(ref_of(wanted))
         return None if live is not None and same(live, wanted) else _Change(wanted, live)
 
@@ -55,23 +60,22 @@ class Applier:
                 self._drifted(project, wanted, "missing", now)
             self.api.apply(resource_of(wanted), wanted)
             return stood
-        if must_be_made_anew(live, wanted):
+        anew = must_be_made_anew(live, wanted)
+        drifted = anew or _stamp(live) == _stamp(wanted)
+        if drifted:
             self._drifted(project, wanted, "edited", now)
+        if anew:
             self.api.delete(ref_of(live), uid=live["metadata"]["uid"])
-            self.api.apply(resource_of(wanted), wanted)
-            return True
-        after, drifted = self._apply(wanted, project, now)
-        if same(after, wanted):
-            return drifted
-        # What others added beside our fields is no conflict; only writing the whole object takes it away.
-        if not drifted:
-            self._drifted(project, wanted, "added to", now)
-        self.api.replace(resource_of(wanted), mended(after, wanted))
-        return True
+        after, conflict = self._apply(wanted, project, now, force=drifted)
+        if not same(after, wanted):
+            # What others added beside our fields is no conflict; only writing the whole object takes it away.
+            self.api.replace(resource_of(wanted), mended(after, wanted))
+        return drifted or conflict
 
-    def _apply(self, wanted: Manifest, project: str, now: datetime) -> tuple[Manifest, bool]:
+    def _apply(self, wanted: Manifest, project: str, now: datetime, *, force: bool) -> tuple[Manifest, bool]:
+        """What then stands, and whether somebody else held a field of ours."""
         try:
-            return self.api.apply(resource_of(wanted), wanted), False
+            return self.api.apply(resource_of(wanted), wanted, force=force), False
         except TidegateError as error:
             if error.code != CONFLICT:
                 raise
@@ -81,3 +85,14 @@ class Applier:
     def _drifted(self, project: str, wanted: Manifest, how: str, now: datetime) -> None:
         log.warning("drift", project=project, object=called(wanted), how=how)
         self.journal.tell(Event.DRIFT_FOUND, project, now, object=called(wanted), how=how)
+
+
+def stamped(rendered: Manifest) -> Manifest:
+    """With a digest of itself: an object that bears it was applied just so, and if it differs, others did that."""
+    metadata = rendered["metadata"]
+    annotations = {**metadata.get("annotations", {}), STAMP: digest_of(rendered)[:STAMP_LENGTH]}
+    return {**rendered, "metadata": {**metadata, "annotations": annotations}}
+
+
+def _stamp(manifest: Manifest) -> str:
+    return str(manifest["metadata"].get("annotations", {}).get(STAMP, ""))
