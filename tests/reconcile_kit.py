@@ -130,6 +130,9 @@ class Pulls:
             sealed_at=NOW,
         )
 
+    def halt(self, _project: str) -> bool:
+        return False
+
     def stands(self, cohort: CohortStatus) -> bool:
         return (Path(cohort.path) / "manifest.json").is_file()
 

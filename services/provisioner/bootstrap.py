@@ -2,16 +2,12 @@
 
 import contextlib
 import fcntl
-import logging
-import os
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-
-import structlog
 
 from provisioner.adapters.dicom import DicomReader
 from provisioner.adapters.embedded.canary import EmbeddedIsolation
@@ -139,20 +135,3 @@ def only_one(state: Path) -> Iterator[None]:
                 "Stop it first; two would undo each other's work.",
             ) from error
         yield
-
-
-def configure_logs() -> None:
-    """JSON lines where a program reads them, colours where a person does."""
-    person = os.isatty(sys.stderr.fileno())
-    renderer = structlog.dev.ConsoleRenderer() if person else structlog.processors.JSONRenderer()
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-    )

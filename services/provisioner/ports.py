@@ -124,6 +124,10 @@ class Cohorts(Protocol):
         """
         ...
 
+    def halt(self, project: str) -> bool:
+        """The data may no longer be copied: end what is at it elsewhere. False where a copy asks for itself."""
+        ...
+
     def stands(self, cohort: CohortStatus) -> bool:
         """Whether the copy recorded as sealed is still there to be mounted."""
         ...

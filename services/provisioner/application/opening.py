@@ -15,7 +15,8 @@ from provisioner.application.case import PROVISIONER, Case, Change
 from provisioner.application.cutting import give
 from provisioner.application.observe import cohorts_of
 from provisioner.application.versions import wanted_cohort
-from provisioner.domain.conditions import Finding, Kind, Reason, with_condition
+from provisioner.domain.conditions import Finding, Kind, Reason, is_true, with_condition
+from provisioner.domain.ends import ended
 from provisioner.domain.progress import Name, done, failed, going_on, is_waiting, with_step
 from provisioner.domain.spawn import rights_due
 from provisioner.ports import ApprovalPolicy, Cohorts, Folders, Ground, Isolation, UnderWay
@@ -41,7 +42,7 @@ REASON_OF_CODE = {"ISOLATION_REACHED": Reason.REACHED, TAMPERED: Reason.COHORT_T
 
 
 class Went(StrEnum):
-    """How a step went: on to the next, or wrong, or so long that everything must be read again first, or on in a job."""
+    """How a step went: on to the next, or wrong, or so long that all must be read again first, or on in a job."""
 
     ON = "on"
     WRONG = "wrong"
@@ -82,6 +83,18 @@ class Opening:
         """Whatever policy says, and beside a pull of hours: what was made to keep a project apart must stand."""
         if self.ground is not None and case.status.step(Name.FENCE) is not None:
             self._run(case, Name.FENCE, self._fence)
+
+    def halt(self, case: Case) -> None:
+        """What may not be opened may not be copied either: a copy under way elsewhere ends. Silence ends none."""
+        step, policy = case.status.step(Name.COHORT), case.status.condition(Kind.POLICY_ALLOWED)
+        unanswered = policy is not None and policy.reason == Reason.POLICY_UNAVAILABLE
+        stands = is_true(case.status, Kind.APPROVED) and ended(case.facts, case.now) is None
+        if step is None or step.state not in {StepState.RUNNING, StepState.FAILED} or (unanswered and stands):
+            return
+        if self.cohorts.halt(case.name):
+            message = "The copy of the data was stopped: it is not allowed now."
+            stopped = Step(name=Name.COHORT, state=StepState.WAITING, message=message, since=case.now)
+            case.write(lambda s: with_step(s, stopped))
 
     def build(self, case: Case) -> bool:
         """The steps in order; each that holds lets the next one run. True where data was pulled: look again."""

@@ -66,12 +66,16 @@ class Reconciler:
         if is_closing(case.facts, case.now):
             self.closing.run(case)
             return False
+        if not self._may_open(case):
+            self.opening.halt(case)
+            return False
+        return self.opening.build(case)
+
+    def _may_open(self, case: Case) -> bool:
         if not is_true(case.status, Kind.COMPLETE) or ended(case.facts, case.now) is not None:
             return False
         allowed = self.opening.ask(case)
-        if not is_true(case.status, Kind.APPROVED) or not allowed:
-            return False
-        return self.opening.build(case)
+        return is_true(case.status, Kind.APPROVED) and allowed
 
     def _cut(self, case: Case) -> None:
         # Two threads may come to cut at once; the second waits and finds it done.

@@ -124,13 +124,10 @@ class KubernetesCohorts:
         """Take the read-only volume away, so that nothing mounts the copy; the next seal makes it from the vault."""
         self._volumes.spoil(_project(cohort), cohort.version)
 
-    def halt(self, project: str) -> None:
-        """End every job of the project: its data may no longer be copied."""
+    def halt(self, project: str) -> bool:
+        """End every job of the project, with what it was told."""
         self._jobs.halt(project)
-
-    def forget(self, project: str) -> None:
-        """For the closing: volumes belong to no namespace and do not go with it."""
-        self._volumes.forget(project)
+        return True
 
     def _order(self, project: Project, datasets: tuple[Dataset, ...], version: int, now: datetime) -> Order:
         names = sorted({dataset.spec.licence.name for dataset in datasets})

@@ -26,7 +26,7 @@ from provisioner.adapters.kubernetes.kinds import CLAIM, VOLUME
 from provisioner.adapters.kubernetes.render.quantities import in_bytes
 from provisioner.adapters.kubernetes.settings import ClusterSettings
 from provisioner.ports import UnderWay
-from tidegate.cluster.names import PROJECT_LABEL, cohort_claim, namespace_of
+from tidegate.cluster.names import cohort_claim, namespace_of
 from tidegate.cluster.port import ClusterApi, Manifest, Ref
 from tidegate.model import TidegateError, to_text
 from tidegate.model.status import CohortStatus
@@ -126,11 +126,6 @@ class Volumes:
         self._mark_spoiled(project, version, spoiled=True)
         self._api.delete(self._ref(project, version, read_only=True))
         self._api.delete(Ref(VOLUME, volume_name(project, version)))
-
-    def forget(self, project: str) -> None:
-        """The read-only volumes of a project that is being closed. Its claims go with its namespace."""
-        for volume in self._api.list(VOLUME, labels={PROJECT_LABEL: project}):
-            self._api.delete(Ref(VOLUME, volume["metadata"]["name"]), uid=volume["metadata"]["uid"])
 
     def _put_volume(self, wanted: Manifest) -> None:
         """One that belonged to a claim that is gone cannot be bound again: it goes, and a new one comes."""
