@@ -241,8 +241,9 @@ def test_nothing_else_is_to_be_had_even_with_the_token(site: Site, method: str, 
 
 
 @pytest.mark.parametrize("token", [None, "", "another-token-of-more-than-thirty-two", TOKEN[:-1], TOKEN + "x"])
-def test_without_the_token_nothing_is_answered(site: Site, token: str | None) -> None:
-    for method, path in (("POST", QUESTION), ("GET", "/health")):
+def test_without_the_token_nothing_is_answered_but_that_the_server_is_up(site: Site, token: str | None) -> None:
+    assert site.opa.request("GET", "/health", token=token)[0] == 200
+    for method, path in (("POST", QUESTION), ("GET", "/health?bundles"), ("GET", "/health?plugins")):
         assert site.opa.request(method, path, {"input": {}} if method == "POST" else None, token)[0] == 401
 
 

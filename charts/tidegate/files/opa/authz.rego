@@ -1,7 +1,8 @@
 # METADATA
 # title: Who may ask this server what
 # description: |
-#   One caller with one token, three questions, and whether the server is well. Nothing else: no data or policy is read
+#   One caller with one token, three questions, and whether the server is well. The node's probes have no token and learn
+#   only whether it is up. Nothing else: no data or policy is read
 #   or written, no other query is run. Read at the start and not part of any bundle, so no bundle can loosen it.
 package system.authz
 
@@ -35,4 +36,10 @@ allow if {
 	caller_ok
 	input.method == "GET"
 	input.path == ["health"]
+}
+
+allow if {
+	input.method == "GET"
+	input.path == ["health"]
+	count(input.params) == 0
 }

@@ -26,6 +26,12 @@ test_the_caller_may_see_whether_the_server_is_well if {
 	may({"identity": token, "method": "GET", "path": ["health"], "params": {"bundle": ["true"]}})
 }
 
+test_a_probe_without_a_token_sees_whether_it_is_up_and_not_more if {
+	may({"identity": "", "method": "GET", "path": ["health"], "params": {}})
+	not may({"identity": "", "method": "GET", "path": ["health"], "params": {"bundle": ["true"]}})
+	not may({"identity": "", "method": "POST", "path": ["health"], "params": {}})
+}
+
 test_one_thing_wrong_is_refused if {
 	every row in [
 		["/identity", "another-token-of-more-than-thirty-two-characters"],
