@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import policy_kit
-import workspace_kit
 from cluster.admission_kit import RELEASE, Actor, Api, account, path_of
 from cluster.kit import Cluster, Manifest, eventually
 from provisioner.adapters.kubernetes.render.bounds import namespace as project_namespace
 from tidegate.cluster.names import OFFICERS_GROUP, namespace_of, username_of
 from tidegate.model import Project, read_resource
 
-PROJECT = workspace_kit.PROJECT
+PROJECT = "guarded"  # a name no other test uses: the API server is shared
 INSIDE = namespace_of(PROJECT)
 OUTSIDE = "elsewhere"
 DIGEST = "0" * 64
@@ -87,9 +86,9 @@ def custom(document: Mapping[str, Any]) -> dict[str, Any]:
 
 SPECS: dict[str, dict[str, Any]] = {
     "project": custom(policy_kit.project(PROJECT)),
-    "dataset": custom(policy_kit.dataset()),
-    "licence": custom(policy_kit.licence()),
-    "grant": custom(policy_kit.grant()),
+    "dataset": custom(policy_kit.dataset(PROJECT)),
+    "licence": custom(policy_kit.licence(PROJECT)),
+    "grant": custom(policy_kit.grant(PROJECT)),
 }
 COHORT = {
     **objects("tidegate.dev/v1alpha1", "Cohort", "v1"),
@@ -97,7 +96,7 @@ COHORT = {
 }
 
 
-def approval(by: Mapping[str, str] | None = None, name: str = "one") -> dict[str, Any]:
+def approval(by: Mapping[str, str] | None = None, name: str = PROJECT) -> dict[str, Any]:
     project = read_resource(policy_kit.project(PROJECT), "test")
     assert isinstance(project, Project)
     return custom(policy_kit.approval(project, name, by=dict(by or {"subject": "gwen"})))

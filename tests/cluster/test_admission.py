@@ -4,6 +4,7 @@ Every actor is a cluster administrator here, so that admission alone refuses. Fo
 its binding taken away, its attacks succeed.
 """
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -63,7 +64,8 @@ def pods(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
         template = job(stage, order, cluster, CohortSettings(), with_secret=with_secret)["spec"]["template"]
         metadata = {**template["metadata"], "name": f"loader-{stage}", "namespace": INSIDE}
         made[str(stage)] = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
-    return made
+    renamed: dict[str, dict[str, Any]] = json.loads(json.dumps(made).replace(workspace_kit.PROJECT, PROJECT))
+    return renamed
 
 
 def definition(group: str, kind: str, plural: str, scope: str) -> dict[str, Any]:
@@ -73,6 +75,17 @@ def definition(group: str, kind: str, plural: str, scope: str) -> dict[str, Any]
     names = {"kind": kind, "plural": plural}
     spec = {"group": group, "names": names, "scope": scope, "versions": [version]}
     return {**objects("apiextensions.k8s.io/v1", "CustomResourceDefinition", f"{plural}.{group}", ""), "spec": spec}
+
+
+def clear(site: Site) -> None:
+    """Other tests share the API server: nothing of ours stays to guard it."""
+    for policy, bound in site.policies.values():
+        site.cluster.delete(bound["kind"], bound["metadata"]["name"])
+        site.cluster.delete(policy["kind"], policy["metadata"]["name"])
+    eventually("the policies to be off", lambda: site.api.delete(ACTORS["operator"], approval()) == ALLOWED, 30)
+    for manifest in (approval(), *SPECS.values(), bare_namespace(OUTSIDE), bare_namespace(INSIDE)):
+        site.cluster.delete(manifest["kind"], manifest["metadata"]["name"], "", "--wait=false")
+    site.cluster.delete("clusterrolebinding", "everybody")
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +118,7 @@ def site(api_server: Cluster, pods: dict[str, dict[str, Any]]) -> Iterator[Site]
     for name in found.policies:
         eventually(f"{name} to be in force", lambda name=name: some_attack(found, name) != ALLOWED, 60)  # type: ignore[misc]
     yield found
-    for name in found.policies:
-        api_server.delete("validatingadmissionpolicybinding", f"tidegate-{name}")
+    clear(found)
 
 
 def differences(site: Site, rows: list[tuple[str, str, Attack]]) -> list[str]:
