@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from cluster import programs
 from cluster.places import BIN, REPOSITORY
+from tidegate.objects.s3 import S3Key
 from tidegate.policy.signature import Key, algorithm_of
 
 SHIPPED = REPOSITORY / "charts" / "tidegate" / "files" / "opa"
@@ -80,11 +81,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @dataclass
 class Opa:
-    """One server. `folder` stands for the container's file system."""
+    """One server. `folder` stands for the container's file system, `login` is for the store at `store`."""
 
     folder: Path
-    store: Store
+    store: str
     key: Key
+    login: S3Key = field(default_factory=lambda: S3Key("reader", "secret"))
     port: int = field(default_factory=free_port)
     diagnostics: int = field(default_factory=free_port)
 
@@ -141,7 +143,7 @@ class Opa:
 
     def _environment(self) -> dict[str, str]:
         return {
-            "TIDEGATE_BUNDLE_STORE": self.store.url,
+            "TIDEGATE_BUNDLE_STORE": self.store,
             "TIDEGATE_BUNDLE_BUCKET": BUCKET,
             "TIDEGATE_BUNDLE_REGION": "us-east-1",
             "TIDEGATE_BUNDLE_ALGORITHM": algorithm_of(self.key),
@@ -156,7 +158,9 @@ class Opa:
         (self.folder / "etc/opa/bundle.pem").write_bytes(public_half(self.key))
         secrets = self.folder / "run/secrets/opa"
         (secrets / "token.yaml").write_text(TOKEN)
-        (secrets / "credentials").write_text("[default]\naws_access_key_id = reader\naws_secret_access_key = secret\n")
+        login = {"aws_access_key_id": self.login.access, "aws_secret_access_key": self.login.secret}
+        lines = ["[default]", *(f"{name} = {value}" for name, value in login.items()), ""]
+        (secrets / "credentials").write_text("\n".join(lines))
         self.token_file.write_text(TOKEN + "\n")
 
     def _placed(self, text: str) -> str:

@@ -17,13 +17,16 @@ import pytest
 import yaml
 
 import policy_kit as kit
+import seaweed_kit
 from cluster import opa_kit
 from cluster.kit import eventually
 from cluster.opa_kit import OPA, QUESTION, SHIPPED, TOKEN, Opa, Store, new_key
 from cluster.places import HERE, REPOSITORY
 from cluster.shell import attempt, run
 from policy_kit import NOW, PROJECT, ROSA
-from tidegate.model import Decision
+from tidegate.model import Decision, TidegateError
+from tidegate.objects.named import S3Named
+from tidegate.objects.purposes import BUNDLES
 from tidegate.policy import Code, Point, Policy, egress_release, open_policy, project_approve, workspace_start
 from tidegate.policy import open_server_policy as open_server
 from tidegate.policy.bundle import NAME, Publisher, archive
@@ -88,7 +91,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeSite]:
         folder = tmp_path_factory.mktemp("opa")
         bucket, key = Store(), new_key()
         world = kit.world(folder / "world", **changes)
-        opa = Opa(folder, bucket, key)
+        opa = Opa(folder, bucket.url, key)
         opa.start()
         made.append(Site(opa, bucket, world, Publisher(world, bucket, key)))
         return made[-1]
@@ -400,6 +403,30 @@ def test_a_kept_bundle_is_checked_too(sites: MakeSite) -> None:
     fresh.opa.start()
     eventually("the refusal", lambda: "digest mismatch" in fresh.opa.log(), 20)
     assert fresh.code() == Code.POLICY_UNAVAILABLE
+
+
+def test_bundles_come_from_a_real_object_store_with_a_login_that_can_only_read(tmp_path: Path) -> None:
+    """The provisioner's login writes; that of the server may not, and one that may not read gets no bundle."""
+    program, key, world = seaweed_kit.weed(), new_key(), kit.world(tmp_path / "world")
+    assert program is not None, "SeaweedFS is missing: tests/cluster/install puts it there"
+    with seaweed_kit.seaweed(program, tmp_path) as store:
+        publisher = Publisher(world, S3Named(store.client("provisioner"), BUNDLES), key)
+        opas = {
+            purpose: Opa(tmp_path / purpose, store.place.endpoint, key, seaweed_kit.key_of(purpose))
+            for purpose in ("policy", "loader")
+        }
+        try:
+            for opa in opas.values():
+                opa.start()
+            made = publisher.publish(NOW)
+            wanted = stamp(made.at, made.revision)
+            eventually("the bundle", lambda: opas["policy"].revision() == wanted, 30)
+            assert opas["loader"].revision() == ""
+        finally:
+            for opa in opas.values():
+                opa.stop()
+        with pytest.raises(TidegateError):
+            S3Named(store.client("policy"), BUNDLES).write(NAME, b"x")
 
 
 def test_nothing_is_published_where_nothing_changed(sites: MakeSite) -> None:

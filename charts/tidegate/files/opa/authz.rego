@@ -1,9 +1,9 @@
 # METADATA
 # title: Who may ask this server what
 # description: |
-#   One caller with one token, three questions, and whether the server is well. The node's probes have no token and learn
-#   only whether it is up. Nothing else: no data or policy is read
-#   or written, no other query is run. Read at the start and not part of any bundle, so no bundle can loosen it.
+#   One caller with one token, three questions, and whether the server is well. The node's probes have no token and
+#   learn only whether it is up. Nothing else: no data or policy is read or written, no other query is run. Read at the
+#   start and not part of any bundle, so no bundle can loosen it.
 package system.authz
 
 default allow := false
