@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from egress_review.bootstrap.environment import Environment
-from egress_review.bootstrap.framework import migrate, start_django
+from egress_review.bootstrap.framework import start_django
 
 ORIGIN = "http://review.tidegate.localhost:8000"
 
@@ -29,7 +29,7 @@ def _set_up() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="egress-template-"))
     made = environment(folder)
     start_django(made)
-    migrate(made)
+    made.migrate()
     return folder / "egress.sqlite"
 
 

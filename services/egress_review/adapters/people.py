@@ -1,16 +1,16 @@
-"""`ports.People` on the store of the machine: grants, projects, licences. Reads only; nothing is cached."""
+"""`ports.People` on the store: grants, projects, licences. Reads only; nothing is cached."""
 
 from dataclasses import dataclass
 
 from tidegate.model import Approval, Dataset, Grant, Kind, Licence, PersonRef, Project, Verdict
 from tidegate.model.grant import GrantSpec
 from tidegate.model.licence import LicenceTerms
-from tidegate.store import SqliteStore
+from tidegate.store import Store
 
 
 @dataclass(frozen=True)
 class StorePeople:
-    store: SqliteStore
+    store: Store
 
     def project(self, name: str) -> Project | None:
         found = self.store.get(Kind.PROJECT, name)

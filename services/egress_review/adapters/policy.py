@@ -8,13 +8,13 @@ from egress_review.domain.votes import approvers
 from tidegate.model import Decision, Denial, Outcome, PersonRef, Project, TidegateError
 from tidegate.policy import Policy, ReleasedFile, ReleaseFacts, egress_release
 from tidegate.policy.envelope import Person
-from tidegate.store import SqliteStore
+from tidegate.store import Store
 
 
 @dataclass(frozen=True)
 class StorePolicy:
     policy: Policy
-    store: SqliteStore
+    store: Store
 
     def release(self, request: Request, project: Project, now: datetime) -> Decision:
         try:

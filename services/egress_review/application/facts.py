@@ -10,7 +10,7 @@ from egress_review.domain.refusals import refused
 from egress_review.domain.request import Request
 from egress_review.domain.status import FINAL
 from egress_review.ports import Ports
-from tidegate.model import PersonRef, Project, Role, Stage
+from tidegate.model import PersonRef, Project, Role, Stage, TidegateError
 from tidegate.model.grant import GrantSpec
 from tidegate.model.licence import LicenceTerms
 
@@ -84,7 +84,12 @@ def check_may_create(ports: Ports, actor: Actor, project: Project | None, now: d
 
 
 def _is_there(ports: Ports, sha256: str, size: int) -> bool:
-    return ports.quarantine.exists(sha256) and ports.quarantine.size(sha256) == size
+    try:
+        return ports.quarantine.size(sha256) == size
+    except TidegateError as error:
+        if error.code == "OBJECT_MISSING":
+            return False
+        raise
 
 
 def _reviewers(project: Project | None, licences: Iterable[LicenceTerms] | None) -> int:

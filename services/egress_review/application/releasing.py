@@ -31,14 +31,19 @@ Changed = tuple[Request, tuple[Record, ...]]
 
 
 def start_release(ports: Ports, request_id: str, holder: str, until: datetime, now: datetime) -> Request:
-    """APPROVED to RELEASING: not held, votes counted again, hashes verified, policy asked again."""
+    """APPROVED to RELEASING: not held, votes counted again, hashes verified, policy asked again.
+
+    Reading every byte takes time, so it is done before the lock; a request that changed meanwhile is refused.
+    """
+    hashes = stored_hashes(required(ports, request_id))
+    intact = all(ports.quarantine.verify(sha) for sha in hashes)
 
     def change(before: Request, facts: Facts) -> Changed:
         if before.status is not Status.APPROVED:
             raise refused("wrong_status")
         if not all_approved(before, facts.reviewers_needed):
             raise refused("files_not_approved")
-        if not all(ports.quarantine.verify(sha) for sha in stored_hashes(before)):
+        if not intact or stored_hashes(before) != hashes:
             raise refused("file_changed")
         decision = allowed_by_policy(ports, before, by_service(now))
         job = replace(before.job, holder=holder, until=until, tries=before.job.tries + 1, error="")

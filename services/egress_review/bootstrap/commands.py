@@ -1,5 +1,6 @@
 """The three commands: `serve` the pages and the intake, `work` on scans and releases, `migrate` the database."""
 
+import importlib
 import os
 import signal
 import sys
@@ -10,8 +11,10 @@ from typing import Final
 import uvicorn
 from django.core.asgi import get_asgi_application
 
-from egress_review.bootstrap.environment import Environment, read_environment
-from egress_review.bootstrap.framework import migrate, set_desk, start_django, start_logging
+from egress_review.bootstrap.alive import WORK, note_of
+from egress_review.bootstrap.environment import read_environment
+from egress_review.bootstrap.framework import set_desk, start_django, start_logging
+from egress_review.bootstrap.place import Place
 from egress_review.bootstrap.worker import Worker
 from egress_review.ports import Ports
 from egress_review.web.desk import Desk
@@ -28,30 +31,41 @@ def main(arguments: Sequence[str]) -> int:
         return _say(USAGE, ExitCode.USAGE)
     start_logging()
     try:
-        environment = read_environment(os.environ)
-        command(environment, start(environment))
+        command()
     except TidegateError as error:
         return _say(str(error), error.exit_code)
     return ExitCode.DONE
 
 
-def start(environment: Environment) -> Ports:
+def start(place: Place) -> Ports:
     """Everything in place: Django, the database as it should be, the ports."""
-    start_django(environment)
-    migrate(environment)
-    from egress_review.bootstrap.wiring import build_ports  # noqa: PLC0415 - models need Django set up
-
-    ports = build_ports(environment)
-    set_desk(Desk(ports=ports, clock=utc_now, public_url=environment.public_url))
+    start_django(place)
+    place.prepare()
+    ports = place.ports()
+    set_desk(Desk(ports=ports, clock=utc_now, public_url=place.public_url))
     return ports
 
 
-def serve(environment: Environment, _ports: Ports) -> None:
-    """Pages and intake on loopback; the proxy stands in front."""
+def on_cluster() -> bool:
+    """The chart says so; the libraries for it are there only then."""
+    return os.environ.get("TIDEGATE_MODE") == "kubernetes"
+
+
+def place_here() -> Place:
+    if not on_cluster():
+        return read_environment(os.environ)
+    place: Place = importlib.import_module("egress_review.bootstrap.cluster").read_cluster()
+    return place
+
+
+def serve() -> None:
+    """Pages and intake; the proxy stands in front."""
+    place = place_here()
+    start(place)
     uvicorn.run(
         UploadGate(get_asgi_application()),
-        host="127.0.0.1",
-        port=environment.port,
+        host=place.address,
+        port=place.port,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -63,23 +77,27 @@ def serve(environment: Environment, _ports: Ports) -> None:
     )
 
 
-def work(environment: Environment, ports: Ports) -> None:
+def work() -> None:
     """Scan and release until told to stop."""
+    place = place_here()
+    ports = start(place)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
-    Worker(ports, environment.lease, utc_now).run(stopping)
+    Worker(ports, place.lease, utc_now, note_of(WORK)).run(stopping)
 
 
-def _nothing_more(_environment: Environment, _ports: Ports) -> None:
-    """`migrate`: `start` has done it."""
+def migrate() -> None:
+    """Bring the database up to date, and nothing more."""
+    if on_cluster():
+        importlib.import_module("egress_review.bootstrap.migration").migrate()
+        return
+    place = place_here()
+    start_django(place)
+    place.prepare()
 
 
-COMMANDS: Final[dict[str, Callable[[Environment, Ports], None]]] = {
-    "serve": serve,
-    "work": work,
-    "migrate": _nothing_more,
-}
+COMMANDS: Final[dict[str, Callable[[], None]]] = {"serve": serve, "work": work, "migrate": migrate}
 
 
 def _say(line: str, code: ExitCode) -> int:

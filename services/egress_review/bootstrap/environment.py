@@ -1,21 +1,28 @@
-"""The settings of the service, read once from the environment with errors that name the variable."""
+"""Review on one machine: its place, read once from the environment with errors that name the variable."""
 
+import fcntl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
+from django.core.management import call_command
+from django.db import connections
+
+from egress_review.ports import Ports
 from tidegate.identity import HubOAuthSettings
 from tidegate.model import ExitCode, TidegateError
 
+LOCK_SECONDS: Final = 15
+ON_CONNECT: Final = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
 KEY_FILE: Final = Path("secrets") / "egress-key"
 
 
 @dataclass(frozen=True)
 class Environment:
-    """`public_url` is the review pages as the browser reaches them; `hub_api` the hub as this service does."""
+    """A `Place`. `hub_api` is the hub as this service reaches it, `hub_public_url` as the browser does."""
 
     state: Path
     port: int
@@ -31,12 +38,36 @@ class Environment:
         return f"Environment(state={self.state}, port={self.port}, public_url={self.public_url!r})"
 
     @property
-    def host(self) -> str:
-        return urlsplit(self.public_url).hostname or ""
+    def address(self) -> str:
+        """The proxy stands in front."""
+        return "127.0.0.1"
 
     @property
-    def database(self) -> Path:
-        return self.state / "egress.sqlite"
+    def hosts(self) -> tuple[str, ...]:
+        return (urlsplit(self.public_url).hostname or "", "127.0.0.1", "localhost")
+
+    def database(self) -> dict[str, Any]:
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(self.state / "egress.sqlite"),
+            "CONN_MAX_AGE": 0,
+            "OPTIONS": {"timeout": LOCK_SECONDS, "transaction_mode": "IMMEDIATE", "init_command": ON_CONNECT},
+        }
+
+    def migrate(self) -> None:
+        """Safe to repeat; `serve` and `work` start together, so one waits for the other."""
+        with (self.state / "run" / "egress-migrate.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            call_command("migrate", verbosity=0, interactive=False)
+            connections.close_all()
+
+    def prepare(self) -> None:
+        self.migrate()
+
+    def ports(self) -> Ports:
+        from egress_review.bootstrap.wiring import build_ports  # noqa: PLC0415 - models need Django set up
+
+        return build_ports(self)
 
     @property
     def login(self) -> HubOAuthSettings:

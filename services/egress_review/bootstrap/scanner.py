@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from egress_review.adapters import reencode
+from egress_review.bootstrap.alive import SCAN, note_of
 from egress_review.bootstrap.selftest import check_cells
 from egress_review.checks.answers import MOST_ANSWER
 from egress_review.checks.cell import CellLimits
@@ -20,6 +21,7 @@ from egress_review.checks.limits import ScanLimits
 from egress_review.checks.spool import MOST_ANSWER as MOST_PARCEL
 from egress_review.checks.spool import Parcel
 from egress_review.checks.worker import ScanWorker, Work
+from tidegate.model import TidegateError
 
 MEBIBYTE: Final = 1024 * 1024
 DRAWING: Final = CellLimits(seconds=30.0, memory_bytes=1024 * MEBIBYTE, output_bytes=MOST_PARCEL - MEBIBYTE)
@@ -40,8 +42,12 @@ def main() -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
-    check_cells(works())
-    ScanWorker(Path(os.environ.get("TIDEGATE_SPOOL", "/spool")), works()).run(stopping)
+    try:
+        check_cells(works())
+    except TidegateError as error:
+        logging.getLogger(__name__).critical("%s", error)
+        return error.exit_code
+    ScanWorker(Path(os.environ.get("TIDEGATE_SPOOL", "/spool")), works(), note_of(SCAN)).run(stopping)
     return 0
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import DatabaseError, connections
+from django.db import Error as DatabaseError
+from django.db import connections
 
 from egress_review.application.releasing import LAPSED, note_holds, put_off, release, start_release, step_back
 from egress_review.application.scanning import finish_scan, next_unscanned, scan_file, start_scan
@@ -17,6 +18,7 @@ from egress_review.domain.refusals import RefusalError
 from egress_review.domain.request import Request
 from egress_review.domain.status import Status
 from egress_review.ports import Ports
+from tidegate.model import TidegateError
 
 PAUSE_SECONDS: Final = 0.5
 log = logging.getLogger(__name__)
@@ -25,14 +27,19 @@ log = logging.getLogger(__name__)
 class Worker:
     """One worker. Several may run: a lease says who has a request."""
 
-    def __init__(self, ports: Ports, lease: timedelta, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, ports: Ports, lease: timedelta, clock: Callable[[], datetime], alive: Callable[[], None] = lambda: None
+    ) -> None:
+        """`alive` is called whenever something was tried, for whoever asks whether this process still works."""
         self._ports = ports
         self._lease = lease
         self._clock = clock
+        self._alive = alive
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     def run(self, stopping: threading.Event) -> None:
         while not stopping.is_set():
+            self._alive()
             try:
                 worked = self.once()
             except DatabaseError:
@@ -47,12 +54,17 @@ class Worker:
         return sum(self._take(request) for request in self._ports.requests.waiting(self._clock()))
 
     def _take(self, request: Request) -> bool:
+        self._alive()
         try:
             return self._move(request)
         except RefusalError as refusal:
             # Withdrawn, held or taken by another meanwhile: look again.
             log.info("request %s: %s", request.id, refusal.code)
             return True
+        except (TidegateError, DatabaseError) as error:
+            # Something we stand on does not answer, or answers oddly here: the others go on, this one is tried again.
+            log.warning("request %s: %s", request.id, getattr(error, "code", type(error).__name__))
+            return False
 
     def _move(self, request: Request) -> bool:
         if request.status is Status.RELEASING:
@@ -70,6 +82,7 @@ class Worker:
         current = start_scan(self._ports, request.id, self._name, now + self._lease, now)
         with Heartbeat(self._ports, request.id, self._name, self._lease, self._clock):
             while (file := next_unscanned(current)) is not None:
+                self._alive()
                 current = scan_file(self._ports, current, file, self._clock())
                 if current.job.error:
                     return
@@ -79,8 +92,8 @@ class Worker:
         now = self._clock()
         try:
             start_release(self._ports, request.id, self._name, now + self._lease, now)
-        except RefusalError as refusal:
-            put_off(self._ports, request.id, now, refusal)
+        except TidegateError as error:
+            put_off(self._ports, request.id, now, error)
             return
         with Heartbeat(self._ports, request.id, self._name, self._lease, self._clock):
             release(self._ports, request.id, self._clock())

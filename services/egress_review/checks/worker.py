@@ -28,7 +28,6 @@ from egress_review.checks.spool import (
 
 TRIES: Final = 2
 PAUSE_SECONDS: Final = 0.05
-ALIVE: Final = "alive"
 KEPT_SECONDS: Final = 3600.0
 log = logging.getLogger(__name__)
 
@@ -44,17 +43,18 @@ class Work:
 class ScanWorker:
     """`works` are the tasks it knows, by the name a job gives."""
 
-    def __init__(self, spool: Path, works: Mapping[str, Work], clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, spool: Path, works: Mapping[str, Work], alive: Callable[[], None] = lambda: None) -> None:
+        """`alive` is called at each look at the spool."""
+        self._alive = alive
         self._jobs = spool / JOBS
         self._answers = spool / ANSWERS
         self._works = works
-        self._clock = clock
 
     def run(self, stopping: threading.Event) -> None:
-        """Until told to stop; the file `alive` says that it still looks."""
+        """Until told to stop."""
         self._answers.mkdir(exist_ok=True)
         while not stopping.is_set():
-            (self._answers / ALIVE).touch()
+            self._alive()
             if not self.once():
                 stopping.wait(PAUSE_SECONDS)
 
@@ -94,10 +94,10 @@ class ScanWorker:
 
     def _sweep(self) -> None:
         """What nobody fetched. A note of a job begun stays while its job may be asked for again."""
-        before = self._clock() - KEPT_SECONDS
+        before = time.time() - KEPT_SECONDS
         for path in self._answers.iterdir():
             with suppress(FileNotFoundError):
-                if path.name != ALIVE and path.stat().st_mtime < before:
+                if path.stat().st_mtime < before:
                     path.unlink()
 
 

@@ -152,6 +152,12 @@ _ROWS: Final = (
     ("view_unavailable", Kind.CONFLICT, "There is no decoded view of this file.", "views"),
     # engine rooms
     ("store_unavailable", Kind.UNAVAILABLE, "The register of projects cannot be read at the moment.", "stores"),
+    (
+        "database_unavailable",
+        Kind.UNAVAILABLE,
+        "The database of review does not answer; nothing was changed.",
+        "stores",
+    ),
     ("hub_unavailable", Kind.UNAVAILABLE, "The hub did not answer, so nobody can be recognised now.", "identity"),
     ("token_unknown", Kind.FORBIDDEN, "The hub does not know this token as that of a workspace.", "identity"),
     ("disk_full", Kind.UNAVAILABLE, "The disk of the quarantine is full; nothing was kept.", "limits"),

@@ -8,8 +8,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from egress_review.domain.refusals import Kind, RefusalError
-from egress_review.web.problems import status_of
-from tidegate.model import TidegateError
+from egress_review.web.problems import NOT_NOW, TROUBLE, status_of, told
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +25,10 @@ class ErrorPages:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, RefusalError):
             return page(request, exception.code, exception.sentence, status_of(exception), _back(request, exception))
-        if isinstance(exception, TidegateError):
-            log.error("a page failed: %s", exception.code)
-            return page(request, exception.code, exception.sentence, 503)
+        if isinstance(exception, TROUBLE):
+            trouble = told(exception)
+            log.error("a page failed: %s (%s)", trouble.code, type(exception).__name__)
+            return page(request, trouble.code, trouble.sentence, NOT_NOW)
         return None
 
 

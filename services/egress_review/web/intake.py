@@ -19,7 +19,7 @@ from egress_review.domain.refusals import RefusalError, refused
 from egress_review.domain.request import Request
 from egress_review.domain.status import Status
 from egress_review.web.desk import desk
-from egress_review.web.problems import body_of, status_of
+from egress_review.web.problems import TROUBLE, body_of, status_of, told
 
 SCHEME: Final = "token "
 Handler = Callable[[HttpRequest, Actor], JsonResponse]
@@ -53,8 +53,8 @@ def _answer(request: HttpRequest, handlers: dict[str, Handler]) -> JsonResponse:
     try:
         actor = workspace_actor(desk().ports, token_of(request.headers.get("Authorization", "")))
         return handler(request, actor)
-    except RefusalError as error:
-        return JsonResponse(body_of(error), status=status_of(error))
+    except TROUBLE as error:
+        return JsonResponse(body_of(told(error)), status=status_of(told(error)))
 
 
 def _create(request: HttpRequest, actor: Actor) -> JsonResponse:

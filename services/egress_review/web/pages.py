@@ -25,6 +25,7 @@ from egress_review.domain.votes import FileDecision, decision_of
 from egress_review.web.acts import DONE, VOTE
 from egress_review.web.desk import desk
 from egress_review.web.person import by, signed_in
+from egress_review.web.problems import NOT_NOW, TROUBLE, body_of, told
 
 WHO_HAS_IT: Final[dict[Owner, str]] = {
     Owner.AUTHOR: "Waits for its author",
@@ -89,8 +90,17 @@ class Line:
 
 @require_safe
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """Answers while the database does."""
-    desk().ports.requests.load("")
+    """Answers while this process does: a new one would not bring back what it stands on."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def readyz(_request: HttpRequest) -> HttpResponse:
+    """Answers while the database does. Without files, hub or policy the pages still say what is wrong."""
+    try:
+        desk().ports.requests.load("")
+    except TROUBLE as error:
+        return JsonResponse(body_of(told(error)), status=NOT_NOW)
     return JsonResponse({"status": "ok"})
 
 

@@ -13,6 +13,7 @@ from egress_review.application.acts import By
 from egress_review.application.looking import is_checker
 from egress_review.domain.parties import as_person
 from egress_review.web.desk import desk
+from egress_review.web.problems import TROUBLE
 from tidegate.model import digest_of
 from tidegate.web.login import person_of
 
@@ -61,10 +62,17 @@ def _key_of(request: HttpRequest) -> str:
 
 
 def about_reader(request: HttpRequest) -> dict[str, Any]:
-    """For every template: who is signed in and which doors they have."""
+    """For every template: who is signed in and which doors they have. A page that tells of trouble stands without."""
+    door = {"hub_url": settings.TIDEGATE_HUB_URL}
+    try:
+        return {**door, **_reader(request)}
+    except TROUBLE:
+        return door
+
+
+def _reader(request: HttpRequest) -> dict[str, Any]:
     person = person_of(request) if hasattr(request, "session") else None
     if person is None:
-        return {"hub_url": settings.TIDEGATE_HUB_URL}
+        return {}
     now = desk().clock()
-    checker = is_checker(desk().ports, By(as_person(person), now), now)
-    return {"person": person.subject, "checker": checker, "hub_url": settings.TIDEGATE_HUB_URL}
+    return {"person": person.subject, "checker": is_checker(desk().ports, By(as_person(person), now), now)}

@@ -2,7 +2,10 @@
 
 from typing import Final
 
-from egress_review.domain.refusals import Kind, RefusalError
+from django.db import Error as DatabaseError
+
+from egress_review.domain.refusals import Kind, RefusalError, refused
+from tidegate.model import TidegateError
 
 STATUS_OF: Final[dict[Kind, int]] = {
     Kind.NOT_VISIBLE: 404,
@@ -15,10 +18,23 @@ STATUS_OF: Final[dict[Kind, int]] = {
 OF_CODE: Final[dict[str, int]] = {"token_unknown": 401, "disk_full": 507, "policy_denied": 409}
 
 
-def status_of(error: RefusalError) -> int:
+# What a use case may meet beside a refusal: something we stand on does not answer.
+TROUBLE: Final = (TidegateError, DatabaseError)
+NOT_NOW: Final = 503
+
+
+def status_of(error: TidegateError) -> int:
+    if not isinstance(error, RefusalError):
+        return NOT_NOW
     return OF_CODE.get(error.code, STATUS_OF[error.refusal.kind])
 
 
-def body_of(error: RefusalError) -> dict[str, str]:
+def body_of(error: TidegateError) -> dict[str, str]:
     """What a program reads: code, sentence and the rule behind it."""
-    return {"code": error.code, "sentence": error.sentence, "rule": error.refusal.rule}
+    rule = error.refusal.rule if isinstance(error, RefusalError) else ""
+    return {"code": error.code, "sentence": error.sentence, "rule": rule}
+
+
+def told(error: Exception) -> TidegateError:
+    """Trouble in our words: those of a database's driver may name its address."""
+    return error if isinstance(error, TidegateError) else refused("database_unavailable")

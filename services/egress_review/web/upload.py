@@ -17,10 +17,10 @@ from django.db import connections
 from egress_review.application.acts import By
 from egress_review.application.drafts import Upload, add_file
 from egress_review.application.workspaces import workspace_actor
-from egress_review.domain.refusals import RefusalError, refused
+from egress_review.domain.refusals import refused
 from egress_review.web.desk import desk
 from egress_review.web.intake import token_of
-from egress_review.web.problems import body_of, status_of
+from egress_review.web.problems import TROUBLE, body_of, status_of, told
 from tidegate.model.names import SHA256
 
 PATH: Final = re.compile(rb"/intake/v1/drafts/(?P<id>[0-9a-f]{1,40})/files/(?P<name>.+)", re.DOTALL)
@@ -113,8 +113,8 @@ class Body(io.RawIOBase):
 def _put(scope: Scope, match: re.Match[bytes], body: Body) -> tuple[int, dict[str, Any]]:
     try:
         return CREATED, _add(scope, match, body)
-    except RefusalError as error:
-        return status_of(error), body_of(error)
+    except TROUBLE as error:
+        return status_of(told(error)), body_of(told(error))
     finally:
         connections.close_all()
 

@@ -24,6 +24,7 @@ urlpatterns = [
     path("", pages.releases),
     path("queue", pages.queue),
     path("healthz", pages.healthz),
+    path("readyz", pages.readyz),
     path("login", login),
     path("oauth/callback", callback),
     path("logout", logout),

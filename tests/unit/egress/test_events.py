@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from egress_kit import PROJECT, TEXTS, World
-from egress_review.adapters.db.requests import LEDGER
+from egress_review.adapters.db.requests import LEDGERS
 from egress_review.application import drafts, releasing, reviewing, workspaces
 from egress_review.application.acts import required
 from egress_review.application.downloads import open_download
@@ -98,7 +98,7 @@ def test_record_that_cannot_be_written_undoes_the_act(office: World, monkeypatch
     def full(*_: object) -> None:
         raise OSError
 
-    monkeypatch.setattr("egress_review.adapters.db.requests.LEDGER.append", full)
+    monkeypatch.setattr("egress_review.adapters.db.requests.LedgerTable.append", full)
     with pytest.raises(OSError):  # noqa: PT011 - any
         reviewing.claim(office.ports, made.id, office.by("chidi"))
     monkeypatch.undo()
@@ -147,4 +147,4 @@ def test_edited_ledger_fails(office: World) -> None:
 
 def _rows() -> list[Row]:
     with connection.cursor() as cursor:
-        return LEDGER.rows(cursor)
+        return LEDGERS["sqlite"].rows(cursor)

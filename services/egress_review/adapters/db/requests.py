@@ -1,7 +1,8 @@
 """`ports.Requests` on Django's database. Every write carries its audit records into the same transaction.
 
-SQLite takes the write lock when a transaction begins (`transaction_mode` IMMEDIATE in the settings), so what `locked`
-reads cannot change under it.
+Every write begins with the write lock, so what `locked` reads cannot change under it. SQLite takes it as a transaction
+begins (`transaction_mode` IMMEDIATE in the settings); in PostgreSQL it is the lock of our chain of the ledger, which
+every write of ours needs in the end.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,10 +29,11 @@ from egress_review.domain.refusals import refused
 from egress_review.domain.request import Comment, OutputFile, Request, Review
 from egress_review.domain.status import Status
 from egress_review.ports import DownloadCount
-from tidegate.ledger import Entry, LedgerTable, Record
+from tidegate.ledger import POSTGRES_LOCK, Entry, LedgerTable, Record
 from tidegate.model import PersonRef
 
-LEDGER: Final = LedgerTable("egress", mark="%s")
+CHAIN: Final = "egress"
+LEDGERS: Final = {"sqlite": LedgerTable(CHAIN, "%s"), "postgresql": LedgerTable(CHAIN, "%s", POSTGRES_LOCK)}
 WORK: Final = (Status.SCANNING.value, Status.APPROVED.value, Status.RELEASING.value)
 Part = TypeVar("Part", OutputFile, Review, Comment)
 LEFT: Final = (Status.RELEASED.value, Status.REVOKED.value)
@@ -42,7 +44,7 @@ class DjangoRequests:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        with transaction.atomic():
+        with _writing():
             yield
 
     def load(self, request_id: str) -> Request | None:
@@ -64,13 +66,13 @@ class DjangoRequests:
         return tuple(request_of(row) for row in rows)
 
     def insert(self, request: Request, records: Iterable[Record], now: datetime) -> None:
-        with transaction.atomic():
+        with _writing():
             RequestRow.objects.create(id=request.id, **columns_of(request))
             _append(records, now)
 
     def save(self, before: Request, after: Request, records: Iterable[Record], now: datetime) -> Request:
         saved = replace(after, version=before.version + 1)
-        with transaction.atomic():
+        with _writing():
             rows = RequestRow.objects.filter(pk=before.id, version=before.version)
             if not rows.update(**columns_of(saved)):
                 raise refused("stale_version")
@@ -81,7 +83,7 @@ class DjangoRequests:
         return saved
 
     def keep_lease(self, request_id: str, holder: str, until: datetime) -> bool:
-        with transaction.atomic():
+        with _writing():
             row = RequestRow.objects.filter(pk=request_id).first()
             if row is None or row.body["job"]["holder"] != holder:
                 return False
@@ -91,7 +93,7 @@ class DjangoRequests:
         return True
 
     def note(self, record: Record, now: datetime) -> None:
-        with transaction.atomic():
+        with _writing():
             _append((record,), now)
 
     def answered(self, key: str, human: str) -> str | None:
@@ -102,7 +104,7 @@ class DjangoRequests:
         KeyRow.objects.create(key=key, human=human, request_id=request_id, at=now)
 
     def count_download(self, request_id: str, person: PersonRef, file: str, record: Record, now: datetime) -> int:
-        with transaction.atomic():
+        with _writing():
             row, _made = DownloadRow.objects.get_or_create(
                 request_id=request_id, issuer=person.issuer, subject=person.subject, file=file
             )
@@ -123,7 +125,7 @@ class DjangoRequests:
         return FileRow.objects.filter(Q(sha256=sha256) | Q(sanitised=sha256) | Q(body__picture=sha256)).exists()
 
     def add_drawn(self, project: str, person: PersonRef, count: int, record: Record, now: datetime) -> int:
-        with transaction.atomic():
+        with _writing():
             row, _made = DrawnRow.objects.get_or_create(project=project, issuer=person.issuer, subject=person.subject)
             DrawnRow.objects.filter(pk=row.pk).update(total=F("total") + count)
             _append((record,), now)
@@ -136,7 +138,20 @@ class DjangoRequests:
     def entries(self) -> tuple[Entry, ...]:
         """The ledger of this service as stored, for `ledger verify` and tests."""
         with connection.cursor() as cursor:
-            return tuple(LEDGER.entries(cursor))
+            return tuple(_ledger().entries(cursor))
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(POSTGRES_LOCK, [CHAIN])
+        yield
+
+
+def _ledger() -> LedgerTable:
+    return LEDGERS[connection.vendor]
 
 
 def _whole() -> "QuerySet[RequestRow]":
@@ -147,7 +162,7 @@ def _append(records: Iterable[Record], now: datetime) -> None:
     """Part of the surrounding transaction, whose write lock keeps the end of the chain in its place."""
     with connection.cursor() as cursor:
         for record in records:
-            LEDGER.append(cursor, record, now)
+            _ledger().append(cursor, record, now)
 
 
 def _write_files(before: Request, after: Request) -> None:

@@ -1,4 +1,4 @@
-"""The ledger's table and its append-only triggers, in the same database as what it records."""
+"""SQLite: the ledger's table and its triggers. In PostgreSQL all services share one, which the store's scripts make."""
 
 from django.apps.registry import Apps
 from django.db import migrations
@@ -8,6 +8,8 @@ from tidegate.ledger import LedgerTable
 
 
 def create(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    if schema_editor.connection.vendor != "sqlite":
+        return
     with schema_editor.connection.cursor() as cursor:
         LedgerTable("egress", mark="%s").create(cursor)
 

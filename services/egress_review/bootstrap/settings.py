@@ -1,0 +1,109 @@
+"""What review is told on Kubernetes. The chart renders it from its values into ``TIDEGATE_SETTINGS``, in camelCase.
+
+No secret is in it: those are files in the folder ``TIDEGATE_SECRETS``. The same settings serve two pods:
+
+* `egress`: ``python -m egress_review serve``, port 8003, probes ``/healthz`` (this process lives) and ``/readyz`` (its
+  database answers);
+* `egress-worker`: ``python -m egress_review work``, the spool's volume on ``spool``, ``/tmp`` to write; alive while
+  ``python -m egress_review.bootstrap.alive work`` ends with 0.
+
+Secret files of both: ``database-url`` (role `tidegate_egress`), ``egress-key``, ``opa-token``, ``hub-token-egress``,
+``s3-access-key`` and ``s3-secret-key`` (of the purpose `egress` or `egress-worker`).
+
+The `scan` pod (``python -m egress_review scan``) is told ``TIDEGATE_SPOOL`` and nothing else, and has no secret; one
+replica, ``Recreate``, ``/tmp`` to write; alive while ``python -m egress_review.bootstrap.alive scan`` ends with 0. The
+spool's ``jobs`` may be mounted there read-only. Migrations are ``python -m egress_review migrate`` with the owner's
+``database-url``, after ``python -m tidegate.store.postgres``; they need no settings.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError
+
+from tidegate.model import ExitCode, TidegateError
+from tidegate.model.names import Frozen, Line
+from tidegate.objects.purposes import PACKS, QUARANTINE, RELEASED
+
+FILE_VARIABLE: Final = "TIDEGATE_SETTINGS"
+SECRETS_VARIABLE: Final = "TIDEGATE_SECRETS"
+FILE: Final = "/etc/tidegate/settings.json"
+SECRETS: Final = "/run/secrets/tidegate"
+HOST = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?"
+Origin = Annotated[str, Field(pattern=rf"^https?://{HOST}(:[0-9]{{1,5}})?$")]
+
+
+class ObjectStoreSettings(Frozen):
+    """`ca_file` is the certificate authority of a store of one's own; empty takes the system's."""
+
+    endpoint: Origin
+    region: Line
+    ca_file: str = ""
+
+
+class Buckets(Frozen):
+    quarantine: Line = QUARANTINE
+    released: Line = RELEASED
+    packs: Line = PACKS
+
+
+class KubernetesSettings(Frozen):
+    """`public_url` is the scheme and host of the hub's pages; review is the host ``review.`` below it."""
+
+    public_url: Origin
+    object_store: ObjectStoreSettings
+    buckets: Buckets = Buckets()
+    hub_service: Line = "tidegate-hub"
+    opa_url: Line = "http://127.0.0.1:8181"
+    port: Annotated[int, Field(ge=1024, le=65535)] = 8003
+    spool: Line = "/var/spool/tidegate"
+    lease_seconds: Annotated[int, Field(ge=3, le=3600)] = 30
+
+    @property
+    def review_url(self) -> str:
+        address = urlsplit(self.public_url)
+        return f"{address.scheme}://review.{address.netloc}"
+
+
+def load_settings(environ: Mapping[str, str] = os.environ) -> KubernetesSettings:
+    """The settings of this pod.
+
+    Raises:
+        TidegateError: ``settings_invalid``, with the fields and what is wrong with them.
+    """
+    path = Path(environ.get(FILE_VARIABLE, FILE))
+    try:
+        return KubernetesSettings.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise _invalid(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise _invalid("; ".join(faults)) from error
+
+
+def secrets_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    return Path(environ.get(SECRETS_VARIABLE, SECRETS))
+
+
+def read_secret(folder: Path, name: str) -> str:
+    """The text of one secret file. Raises ``secret_missing``, which names the file and never what is in it."""
+    try:
+        text = (folder / name).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    if not text:
+        raise TidegateError(
+            "secret_missing",
+            f"The secret file {folder / name} is missing, empty or unreadable.",
+            "Name a Secret that has it in the chart's values.",
+            ExitCode.USAGE,
+        )
+    return text
+
+
+def _invalid(why: str) -> TidegateError:
+    fix = "Correct the chart's values."
+    return TidegateError("settings_invalid", f"The settings of review cannot be used: {why}.", fix, ExitCode.USAGE)
