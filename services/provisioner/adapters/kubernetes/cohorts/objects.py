@@ -36,6 +36,8 @@ VOLUME_FOLDER: Final = "/volume"
 SMALLEST: Final = "1Mi"
 KEPT_SECONDS: Final = 3600
 SCRATCH: Final = "256Mi"
+# A loader waits for the network or the disk most of the time, and a small node must be able to take it.
+CPU_SHARE: Final = 8
 # Verifying is the seal's work done again, so it goes by the same role and its policies.
 ROLES: Final = {
     Stage.PULL: "loader-pull",
@@ -228,7 +230,7 @@ def _pod(
 
 
 def _container(stage: Stage, order: Order, cluster: ClusterSettings, *, with_secret: bool) -> Manifest:
-    share = {"cpu": cpu(cluster.loader.cpus), "memory": memory(cluster.loader.memory_mib)}
+    limits = {"cpu": cpu(cluster.loader.cpus), "memory": memory(cluster.loader.memory_mib)}
     mounts = [{"name": "cohort", "mountPath": VOLUME_FOLDER, "readOnly": stage in READING}, _mount("tmp", "/tmp")]  # noqa: S108 - inside the container
     if with_secret:
         mounts.append({**_mount("secrets", SECRETS_FOLDER), "readOnly": True})
@@ -244,7 +246,7 @@ def _container(stage: Stage, order: Order, cluster: ClusterSettings, *, with_sec
         "imagePullPolicy": "IfNotPresent",
         "command": ["python", "-m", "provisioner.loader", str(stage)],
         "env": [{"name": name, "value": value} for name, value in variables.items()],
-        "resources": {"limits": share, "requests": share},
+        "resources": {"limits": limits, "requests": {**limits, "cpu": cpu(cluster.loader.cpus / CPU_SHARE)}},
         "securityContext": dict(LOCKED),
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "File",
