@@ -142,7 +142,7 @@ class ClusterClient:
                 if event["type"] == "ERROR":
                     raise in_watch(event["object"], call.what)
                 yield Change(event["type"], event["object"])
-        except (HTTPError, ValueError) as error:
+        except (HTTPError, ValueError, KeyError, TypeError) as error:
             raise unreachable(error, call.what) from error
         finally:
             response.response.close()

@@ -39,10 +39,10 @@ def open_api(kubeconfig: Path | None, context: str | None, env: Mapping[str, str
             "Name a kubeconfig with --kubeconfig or KUBECONFIG.",
             ExitCode.USAGE,
         ) from error
-    return _client(settings)
+    return client_of(settings)
 
 
-def _client(settings: Configuration) -> ApiClient:
+def client_of(settings: Configuration) -> ApiClient:
     """The library's own retries are off: they would send a write twice. A dead peer shows within some 20 seconds."""
     settings.retries = False
     settings.socket_options = tcp_keepalive_socket_options(idle=10, interval=3, count=3)

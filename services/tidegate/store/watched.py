@@ -130,15 +130,24 @@ class WatchedReads:
         """The life of one watch: list, follow, follow again; list anew where the server no longer knows the version."""
         version, failures = "", 0
         while not self._stop.is_set():
-            try:
-                version = version or self._list(kind)
-                for change in self._api.follow(CUSTOM[kind], since=version):
-                    version, failures = self._change(kind, change), 0
-            except TidegateError as error:
-                version = "" if error.code == "cluster_gone" else version
-                failures += 1
-                log.warning("watch_broken", kind=str(kind), code=error.code, sentence=error.sentence)
-                self._stop.wait(min(LONGEST_WAIT, SHORTEST_WAIT * 2**failures) * (0.5 + self._jitter()))
+            version, whole = self._follow_once(kind, version)
+            failures = 0 if whole else failures + 1
+            self._stop.wait(min(LONGEST_WAIT, SHORTEST_WAIT * 2**failures) * (0.5 + self._jitter()))
+
+    def _follow_once(self, kind: Kind, version: str) -> tuple[str, bool]:
+        """From which version to go on, empty to list anew, and whether the server ended the watch as it should."""
+        try:
+            version = version or self._list(kind)
+            for change in self._api.follow(CUSTOM[kind], since=version):
+                version = self._change(kind, change)
+        except TidegateError as error:
+            log.warning("watch_broken", kind=str(kind), code=error.code, sentence=error.sentence)
+            return "" if error.code == "cluster_gone" else version, False
+        except Exception:
+            # Whatever came, a watch must not end in silence: list anew.
+            log.exception("watch_failed", kind=str(kind))
+            return "", False
+        return version, True
 
     def _list(self, kind: Kind) -> str:
         listing = self._api.listing(CUSTOM[kind])
