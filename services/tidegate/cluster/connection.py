@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import yaml
 from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.utils.keepalive import tcp_keepalive_socket_options
@@ -33,13 +34,20 @@ def open_api(kubeconfig: Path | None, context: str | None, env: Mapping[str, str
                 chosen or "~/.kube/config", context, client_configuration=settings, persist_config=False
             )
     except (config.ConfigException, OSError) as error:
-        raise TidegateError(
-            "cluster_unconfigured",
-            f"No way to the Kubernetes API was found: {error}.",
-            "Name a kubeconfig with --kubeconfig or KUBECONFIG.",
-            ExitCode.USAGE,
-        ) from error
+        raise _unconfigured(str(error)) from error
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        # Their words may hold a piece of the file.
+        raise _unconfigured(f"{chosen} is no kubeconfig") from error
     return client_of(settings)
+
+
+def _unconfigured(why: str) -> TidegateError:
+    return TidegateError(
+        "cluster_unconfigured",
+        f"No way to the Kubernetes API was found: {why.rstrip('.')}.",
+        "Name a kubeconfig with --kubeconfig or KUBECONFIG.",
+        ExitCode.USAGE,
+    )
 
 
 def client_of(settings: Configuration) -> ApiClient:
