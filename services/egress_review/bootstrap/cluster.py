@@ -46,11 +46,11 @@ class Cluster:
 
     @property
     def public_url(self) -> str:
-        return self.settings.review_url
+        return self.settings.public_url
 
     @property
     def hub_public_url(self) -> str:
-        return f"{self.settings.public_url}/hub/"
+        return self.settings.hub_public_url
 
     @property
     def hub_api(self) -> str:

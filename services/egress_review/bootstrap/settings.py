@@ -20,7 +20,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 
@@ -51,9 +50,10 @@ class Buckets(Frozen):
 
 
 class KubernetesSettings(Frozen):
-    """`public_url` is the scheme and host of the hub's pages; review is the host ``review.`` below it."""
+    """`public_url` is the scheme and host of the review pages, `hub_public_url` the hub's pages, ``.../hub/``."""
 
     public_url: Origin
+    hub_public_url: Annotated[str, Field(pattern=rf"^https?://{HOST}(:[0-9]{{1,5}})?/hub/$")]
     object_store: ObjectStoreSettings
     buckets: Buckets = Buckets()
     hub_service: Line = "tidegate-hub"
@@ -61,11 +61,6 @@ class KubernetesSettings(Frozen):
     port: Annotated[int, Field(ge=1024, le=65535)] = 8003
     spool: Line = "/var/spool/tidegate"
     lease_seconds: Annotated[int, Field(ge=3, le=3600)] = 30
-
-    @property
-    def review_url(self) -> str:
-        address = urlsplit(self.public_url)
-        return f"{address.scheme}://review.{address.netloc}"
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> KubernetesSettings:
