@@ -39,6 +39,7 @@ from cluster.admission_attacks import (
     unchanged,
 )
 from cluster.admission_kit import RELEASE, Api, policies
+from cluster.chart_kit import manifests, values_of
 from cluster.kit import Cluster, eventually
 from cluster.places import REPOSITORY
 from provisioner.adapters.kubernetes.cohorts.objects import CohortSettings, job
@@ -46,6 +47,8 @@ from provisioner.adapters.kubernetes.render.bounds import namespace as project_n
 from provisioner.adapters.kubernetes.render.probes import canary, workspace_targets
 from provisioner.domain.loading import Order, Stage
 from workspace.hub.kubernetes.pod import workspace_manifest
+
+KINDS = {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
 
 
 @pytest.fixture(scope="module")
@@ -217,3 +220,19 @@ def test_the_api_server_finds_no_fault_in_the_expressions(site: Site) -> None:
         live = site.cluster.get("validatingadmissionpolicy", name)
         assert live is not None
         assert live["status"]["typeChecking"] == {}
+
+
+def test_helm_fills_in_what_these_tests_do() -> None:
+    images = yaml.safe_load(values_of("minimal").read_text("utf-8"))["images"]
+    ours = by_name([document for pair in policies(images).values() for document in pair])
+    assert {key: found for key, found in by_name(manifests("minimal")).items() if key[0] in KINDS} == ours
+
+
+def by_name(documents: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(each["kind"], each["metadata"]["name"]): each for each in documents}
+
+
+def test_the_operators_page_lists_every_code() -> None:
+    page = (REPOSITORY / "docs" / "operator" / "admission.md").read_text("utf-8")
+    listed = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
+    assert listed == {code for rows in ATTACKS.values() for _, code, _ in rows}
