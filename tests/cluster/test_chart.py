@@ -1,0 +1,207 @@
+"""The chart as Helm renders it: valid, locked down, with exactly the ways and rights each service needs."""
+
+import json
+import os
+import re
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from cluster.chart_kit import CASES, CHART, KUBERNETES, helm, manifests, of_kind, pods, refusal, rendered, values_of
+from cluster.places import HERE, KUBECONFIG
+from provisioner.adapters.kubernetes.settings import ClusterSettings
+from workspace.hub.kubernetes.settings import KubernetesSettings as HubSettings
+
+GOLDEN = HERE / "golden" / "chart"
+# Have tests of their own on a real API server.
+NOT_OURS = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+COMPONENTS = {"hub", "proxy", "provisioner", "egress", "egress-worker", "scan", "beacon", "test"}
+WITH_OPA = {"hub", "provisioner", "egress", "egress-worker"}
+WITH_TOKEN = {"hub", "provisioner", "egress", "egress-worker"}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def made(case: str) -> list[dict[str, Any]]:
+    return manifests(case)
+
+
+def test_helm_has_nothing_to_say(case: str) -> None:
+    said = helm("lint", "--strict", "--kube-version", KUBERNETES, str(CHART), "--values", str(values_of(case)))
+    assert "0 chart(s) failed" in said
+    assert "WARNING" not in said
+
+
+def test_every_manifest_is_one_kubernetes_knows_to_the_last_field(made: list[dict[str, Any]]) -> None:
+    for each in made:
+        kubernetes_validate.validate(each, KUBERNETES.rsplit(".", 1)[0], strict=True)
+
+
+def test_what_is_rendered_is_what_was_looked_at(case: str) -> None:
+    """After a wanted change: TIDEGATE_WRITE_GOLDEN=1, and look at the difference."""
+    ours = [each for each in manifests(case) if each["kind"] not in NOT_OURS]
+    text = yaml.safe_dump_all(ours, width=120)
+    golden = GOLDEN / f"{case}.yaml"
+    if os.environ.get("TIDEGATE_WRITE_GOLDEN"):
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(text)
+    assert text == golden.read_text()
+
+
+def test_all_services_are_there(case: str, made: list[dict[str, Any]]) -> None:
+    migration = {"migration"} if case != "full" else set()
+    assert set(pods(made)) == COMPONENTS | migration
+
+
+def test_every_container_is_locked_down(made: list[dict[str, Any]]) -> None:
+    for spec in pods(made).values():
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
+        for container in spec["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+                "readOnlyRootFilesystem": True,
+                "runAsGroup": 10001,
+                "runAsNonRoot": True,
+                "runAsUser": 10001,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            }
+            assert set(container["resources"]) == {"requests", "limits"}
+            assert re.search(r"@sha256:[0-9a-f]{64}$", container["image"])
+
+
+def test_a_token_for_the_api_is_mounted_where_it_is_used_only(made: list[dict[str, Any]]) -> None:
+    mounted = {name for name, spec in pods(made).items() if spec["automountServiceAccountToken"]}
+    assert mounted == WITH_TOKEN
+    assert not any(each["automountServiceAccountToken"] for each in of_kind(made, "ServiceAccount").values())
+
+
+def test_each_service_has_an_account_of_its_own(made: list[dict[str, Any]]) -> None:
+    specs = pods(made)
+    assert {name: spec["serviceAccountName"] for name, spec in specs.items()} == {name: name for name in specs}
+    assert set(of_kind(made, "ServiceAccount")) == set(specs)
+
+
+def test_a_policy_server_stands_beside_each_asker(made: list[dict[str, Any]]) -> None:
+    beside = {name for name, spec in pods(made).items() if any(c["name"] == "opa" for c in spec["containers"])}
+    assert beside == WITH_OPA
+
+
+def test_secrets_are_files_but_for_the_proxys_token(made: list[dict[str, Any]]) -> None:
+    """configurable-http-proxy reads its token from the environment and from nowhere else."""
+    found = {
+        (name, entry["name"])
+        for name, spec in pods(made).items()
+        for container in spec["containers"]
+        for entry in container.get("env", ())
+        if "secretKeyRef" in entry.get("valueFrom", {})
+    }
+    assert found == {("proxy", "CONFIGPROXY_AUTH_TOKEN")}
+
+
+def test_the_scan_worker_holds_no_secret_no_settings_and_no_token(made: list[dict[str, Any]]) -> None:
+    spec = pods(made)["scan"]
+    assert {next(key for key in volume if key != "name") for volume in spec["volumes"]} == {
+        "persistentVolumeClaim",
+        "emptyDir",
+    }
+
+
+def test_the_chart_makes_no_secret(made: list[dict[str, Any]]) -> None:
+    assert not of_kind(made, "Secret")
+
+
+def test_services_can_read_the_settings_they_are_given(made: list[dict[str, Any]]) -> None:
+    maps = of_kind(made, "ConfigMap")
+    HubSettings.model_validate_json(maps["tidegate-hub"]["data"]["settings.json"])
+    ClusterSettings.model_validate(snake_case(json.loads(maps["tidegate-provisioner"]["data"]["settings.json"])))
+
+
+def test_another_release_name_is_followed_everywhere() -> None:
+    found = manifests("minimal", release="second-one")
+    text = yaml.safe_dump_all([each for each in found if each["kind"] not in NOT_OURS])
+    assert "http://$(SECOND_ONE_HUB_SERVICE_HOST):8081" in text
+    assert "tidegate-hub:" not in text
+    settings = json.loads(of_kind(found, "ConfigMap")["second-one-hub"]["data"]["settings.json"])
+    assert settings["serviceNames"] == {
+        "egress": "second-one-egress",
+        "hub": "second-one-hub",
+        "proxyApi": "second-one-proxy-api",
+    }
+
+
+MISTAKES = {
+    "a key that is none": (("--set", "hubb.existingSecret=x"), "hubb"),
+    "a key that is none, deeper": (("--set", "hub.replicas=2"), "replicas"),
+    "a tag instead of a digest": (("--set", "images.hub=registry.example.org/hub:1"), "/images/hub"),
+    "no address": (("--set", "publicUrl="), "/publicUrl"),
+    "a path in the address": (("--set", "publicUrl=https://example.org/tidegate"), "/publicUrl"),
+    "nowhere for the database": (("--set", "database.cidrs=null"), "/database"),
+    "an address without its length": (("--set", "database.cidrs[0]=192.0.2.1"), "/database/cidrs/0"),
+    "a port that is none": (("--set", "objectStore.port=70000"), "/objectStore/port"),
+    "a name for a number": (("--set", "egress.replicas=two"), "/egress/replicas"),
+    "no replica": (("--set", "egress.replicas=0"), "/egress/replicas"),
+    "no secret": (("--set", "provisioner.existingSecret="), "/provisioner/existingSecret"),
+    "no secret for the migration": (("--set", "migration.existingSecret="), "/migration/existingSecret"),
+    "a private key": (("--set", "policy.bundlePublicKey=-----BEGIN PRIVATE KEY-----"), "/policy/bundlePublicKey"),
+    "another signature": (("--set", "policy.bundleAlgorithm=HS256"), "/policy/bundleAlgorithm"),
+    "a limit without its other half": (("--set", "hub.resources.limits.cpu=null"), "/hub/resources/limits"),
+    "workspaces longer than a week": (("--set", "workspace.longestSeconds=604801"), "/workspace/longestSeconds"),
+    "an XNAT without a login": (("--set", "xnat.servers[0].name=xnat.example.org"), "/xnat/servers/0"),
+    "an XNAT that leaves its folder": (
+        ("--set", "xnat.servers[0].name=../x", "--set", "xnat.servers[0].existingSecret=x"),
+        "/xnat/servers/0/name",
+    ),
+    "plain text": (("--set", "publicUrl=http://tidegate.example.org"), "publicUrl is not https"),
+}
+
+
+@pytest.mark.parametrize(("given", "named"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_in_the_values_is_named(given: tuple[str, ...], named: str) -> None:
+    assert named in refusal("minimal", *given)
+
+
+def test_the_values_without_a_mistake_are_taken() -> None:
+    assert not refusal("minimal")
+
+
+def notes_of(case: str) -> str:
+    """What a person reads after the installation. Helm asks a cluster for its version even where it changes nothing."""
+    options = ("--dry-run=client", "--kubeconfig", str(KUBECONFIG), "--values", str(values_of(case)))
+    said = helm("install", "notes", str(CHART), *options)
+    return said.partition("NOTES:")[2]
+
+
+@pytest.mark.usefixtures("cluster")
+def test_insecure_settings_are_shouted_about() -> None:
+    notes = notes_of("insecure")
+    assert "INSECURE: insecureHttp IS SET" in notes
+    assert "INSECURE: insecureNamespace IS SET" in notes
+
+
+@pytest.mark.usefixtures("cluster")
+def test_notes_of_a_secure_installation_say_where_the_pages_are() -> None:
+    notes = notes_of("minimal")
+    assert "INSECURE" not in notes
+    assert "https://tidegate.example.org" in notes
+    assert "https://review.tidegate.example.org" in notes
+
+
+def test_an_older_kubernetes_is_refused() -> None:
+    assert "kubeVersion" in refusal("minimal", "--kube-version", "1.33.9")
+
+
+def test_no_two_renderings_differ(case: str) -> None:
+    assert rendered(case) == rendered(case)
+
+
+def snake_case(settings: dict[str, Any]) -> dict[str, Any]:
+    return {re.sub(r"[A-Z]", lambda match: f"_{match[0].lower()}", key): value for key, value in settings.items()}
