@@ -14,6 +14,7 @@ from provisioner.adapters.kubernetes.ground import KubernetesGround
 from provisioner.adapters.kubernetes.journal import Journal
 from provisioner.adapters.kubernetes.kinds import NAMESPACE, SERVICE
 from provisioner.adapters.kubernetes.render import Address
+from provisioner.adapters.kubernetes.settings import ClusterSettings
 from provisioner.adapters.kubernetes.weeds import Weeds
 from provisioner.domain.facts import Facts
 from reconcile_kit import facts
@@ -31,10 +32,10 @@ class Site:
 
     api: ClusterApi
     records: list[Record] = field(default_factory=list)
+    settings: ClusterSettings = field(default_factory=cluster_settings)
 
     def __post_init__(self) -> None:
         applier = Applier(self.api, Journal(self._append))
-        self.settings = cluster_settings()
         self.addresses = KubernetesAddresses(self.api, self.settings, Address("10.96.0.1", 443))
         self.ground = KubernetesGround(applier, Weeds(self.api, applier.journal, self.settings), self.addresses)
         self.folders = KubernetesFolders(applier, self.addresses, Finalising(applier))

@@ -32,6 +32,7 @@ PATIENCE_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.2
 MOST_NEIGHBOURS: Final = 2
 OPEN: Final = "open"
+HOPELESS: Final = frozenset({"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"})
 
 
 def answers(address: Address) -> bool:
@@ -92,7 +93,7 @@ class KubernetesIsolation:
                 raise unproved("its pod was taken away")
             if told(pod) is not None or pod.get("status", {}).get("phase") == "Failed":
                 return pod
-            if time.monotonic() >= end:
+            if time.monotonic() >= end or never_starts(pod):
                 raise unproved(f"its pod did not finish: {why_waiting(pod)}")
             time.sleep(POLL_SECONDS)
 
@@ -103,6 +104,12 @@ def told(pod: Manifest) -> str | None:
         if status["name"] == PROBE and "terminated" in status.get("state", {}):
             return str(status["state"]["terminated"].get("message", ""))
     return None
+
+
+def never_starts(pod: Manifest) -> bool:
+    """Whether waiting on is of no use: the image cannot be had."""
+    statuses = pod.get("status", {}).get("initContainerStatuses", ())
+    return any(each.get("state", {}).get("waiting", {}).get("reason") in HOPELESS for each in statuses)
 
 
 def why_waiting(pod: Manifest) -> str:
