@@ -85,6 +85,7 @@ class KubernetesCohorts:
         if sealed is not None and sealed.inputs != inputs:
             raise _changed(project, version)
         if sealed is not None and self._volumes.is_whole(project.name, sealed.status):
+            self._jobs.clear(project.name, version)  # a kill may have come between the claim and this
             return sealed.status
         self._volumes.make_room(project.name, version)
         order = self._order(project, ordered, version, now)
@@ -162,7 +163,7 @@ class KubernetesCohorts:
         for record in heard.records:
             self._parts.record(record, now)
         if heard.result.code:
-            self._jobs.clear(order)
+            self._jobs.clear(order.project.name, order.version)
             raise heard.result.error()
         following = self._stages[self._stages.index(stage) + 1 :]
         if following:
@@ -178,12 +179,12 @@ class KubernetesCohorts:
     def _handed_over(self, order: Order, inputs: str, result: Result, now: datetime) -> CohortStatus:
         """The volume comes back read-only, and only then the jobs and what they were told go."""
         if result.sealed is None:
-            self._jobs.clear(order)
+            self._jobs.clear(order.project.name, order.version)
             raise TidegateError("LOADER_ORDER", "The loader ended without a seal.", "It is begun again by itself.")
         path = cohort_view(order.project.name, order.version)
         status = result.sealed.model_copy(update={"path": path, "version": order.version})
         self._volumes.hand_over(order.project.name, status, inputs, now)
-        self._jobs.clear(order)
+        self._jobs.clear(order.project.name, order.version)
         return status
 
 

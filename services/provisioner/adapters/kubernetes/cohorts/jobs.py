@@ -103,12 +103,12 @@ class Jobs:
             return None
         heard = self.hear(Stage.VERIFY, order, now)
         if heard.result is not None:
-            self.clear(order)
+            self.clear(order.project.name, order.version)
         return heard.result
 
-    def clear(self, order: Order) -> None:
+    def clear(self, project: str, version: int) -> None:
         """Take every job of this version away."""
-        for found in self._jobs(order.project.name, order.version):
+        for found in self._jobs(project, version):
             self._remove(found)
 
     def halt(self, project: str) -> None:
