@@ -106,7 +106,8 @@ class Api:
 
 
 def running() -> dict[str, Any]:
-    return {"phase": "Running", "podIP": "10.244.0.9", "containerStatuses": [{"name": "notebook", "ready": True}]}
+    session = {"name": "notebook", "ready": True, "state": {"running": {}}}
+    return {"phase": "Running", "podIP": "10.244.0.9", "containerStatuses": [session]}
 
 
 def waiting(reason: str) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar, Final
 
 from aiohttp import ClientError
-from jupyterhub.utils import AnyTimeoutError
 from kubernetes_asyncio.client import ApiException, V1ObjectMeta, V1Pod
 from kubespawner import KubeSpawner
 
@@ -133,7 +132,7 @@ class WorkspaceSpawner(KubeSpawner):  # type: ignore[misc]  # as above
             raise
         except ApiException as error:
             reason = trouble_of_answer(error.status or 0, str(error.body))
-        except (ClientError, AnyTimeoutError):
+        except (ClientError, TimeoutError):
             reason = SILENT
         await asyncio.to_thread(self.site.refused, self.name, self.user.name, reason.error(), utc_now())
         raise reason.error()
@@ -225,7 +224,7 @@ class WorkspaceSpawner(KubeSpawner):  # type: ignore[misc]  # as above
         try:
             await self._start_watching_pods()
             status: int | None = await super().poll()
-        except (ApiException, ClientError, AnyTimeoutError) as error:
+        except (ApiException, ClientError, TimeoutError) as error:
             self.log.warning("Whether %s runs is not known: %s", self.pod_name, type(error).__name__)
             return None
         pod = self._pod()
