@@ -1,4 +1,4 @@
-"""`python -m cluster up|down|test|start NAME|stop NAME|status|load ARCHIVE`: the test cluster from a shell.
+"""`python -m cluster up|down|test|install|start NAME|stop NAME|status|load ARCHIVE`: the test cluster from a shell.
 
 The Makefile calls it with this repository's Python and `PYTHONPATH=tests`.
 """
@@ -8,17 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cluster import programs
+from cluster import programs, site
 from cluster.down import down
 from cluster.images import load_image
 from cluster.places import HERE, REPOSITORY, RUN
-from cluster.up import restart, up
+from cluster.up import cluster, restart, up
 from tidegate.model import TidegateError
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m cluster", description=__doc__)
-    parser.add_argument("what", choices=("up", "down", "test", "start", "stop", "status", "load"))
+    parser.add_argument("what", choices=("up", "down", "test", "install", "start", "stop", "status", "load"))
     parser.add_argument("which", nargs="?", default="", help="a program for start and stop, an OCI archive for load")
     parser.add_argument("--keep", action="store_true", help="test: leave the cluster up")
     chosen = parser.parse_args(arguments)
@@ -42,12 +42,19 @@ def test(*, keep: bool) -> int:
             down()
 
 
+def _images() -> dict[str, str]:
+    site.build_images()
+    return site.load_images()
+
+
 def _do(what: str, which: str) -> None:
     match what:
         case "up":
             up()
         case "down":
             down()
+        case "install":
+            site.install(cluster(), _images())
         case "start":
             restart(which)
         case "stop":
