@@ -20,6 +20,7 @@ from tidegate.cli.session import (
     open_store,
     who_acts,
 )
+from tidegate.cluster.names import username_of
 from tidegate.model import Decision, ExitCode, PersonRef, Project, TidegateError, Verdict, utc_now
 from tidegate.policy import Policy, open_policy, project_approve
 from tidegate.store import Store
@@ -60,10 +61,11 @@ def approve_command(
         raise TidegateError(
             "kind_unknown", f"Approvals of {kind!r} are not given here.", "Use: project.", ExitCode.USAGE
         )
-    store = open_store(Place(state, kubeconfig, context, secrets))
-    actor = who_acts(store, officer, password_file)
+    place = Place(state, kubeconfig, context, secrets)
+    actor = who_acts(open_store(place), officer, password_file)
     if actor is None:
         raise TidegateError("officer_needed", "An approval has a person behind it.", "Use --as.", ExitCode.USAGE)
+    store = open_store(place, writes_as=username_of(actor))
     ruling = Ruling(verdict=verdict, reason=reason, until=_instant(until), deletion_meant=yes)
     _tell(approve(store, StorePolicy(store), name, actor, ruling, utc_now()))
 

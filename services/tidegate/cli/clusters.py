@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from tidegate.cluster.client import connect
+from tidegate.model import utc_now
 from tidegate.store import Store
 from tidegate.store.heads import ClusterWitness
 from tidegate.store.kubernetes import KubernetesStore
@@ -13,9 +14,12 @@ CHAIN = "governance"
 
 
 def open_store(kubeconfig: Path | None, context: str | None, secrets: Path, writes_as: str) -> Store:
-    """Reads from the API itself: a command lives for a moment. What others began and left open is none of its work."""
+    """Reads from the API itself: a command lives for a moment. Who writes first settles what a killed command left."""
     ledger = PostgresLedger(Database.of_file(secrets / "database-url"), CHAIN)
-    return KubernetesStore(connect(kubeconfig, context), ledger, writes_as=writes_as)
+    store = KubernetesStore(connect(kubeconfig, context), ledger, writes_as=writes_as)
+    if writes_as:
+        store.settle(utc_now())
+    return store
 
 
 def witness(kubeconfig: Path | None, context: str | None) -> ClusterWitness:

@@ -123,8 +123,8 @@ class KubernetesStore:
     def settle(self, now: datetime, older_than: timedelta = IN_FLIGHT) -> int:
         """Close the open intents of this chain; how many there were. Called at a start and from time to time.
 
-        What landed is recorded as done, and the rest of its group is written now. A group of which nothing landed
-        lapses: a loop decides it again by itself, and a person was told that it failed.
+        What landed is recorded as done, and the rest of its group is written now, in the same name. A group of which
+        nothing landed lapses: a loop decides it again by itself, and a person was told that it failed.
         """
         due = [
             intent
@@ -139,12 +139,13 @@ class KubernetesStore:
         """What to write, decided on the state in the API itself; None where it stands so."""
         kind, live = Kind(resource.kind), self._api.get(ref_of(resource))
         if live is None:
-            return Write(kind, manifest_of(resource), SPEC, "", record)
+            return Write(kind, manifest_of(resource), SPEC, "", record, self._user(resource))
         if _stands(kind, live, resource):
             return None
         if kind in IMMUTABLE:
             raise immutable(resource)
-        return Write(kind, {**live, SPEC: spec_of(resource)}, SPEC, _version(live), record)
+        changed = {**live, SPEC: spec_of(resource)}
+        return Write(kind, changed, SPEC, _version(live), record, self._user(resource))
 
     def _carry_out(self, group: Sequence[Write], now: datetime) -> None:
         intent = self._ledger.intend(intent_of(group), now, to_text(group), self._fence())
@@ -161,7 +162,7 @@ class KubernetesStore:
         self._ledger.close(intent, done, now)
 
     def _send(self, write: Write, *, rehearsal: bool = False) -> None:
-        api = self._actor(write)
+        api = self._api.impersonating(write.user, OFFICERS_GROUP) if write.user else self._api
         if rehearsal:
             api = api.rehearsing()
         resource = CUSTOM[write.kind]
@@ -173,11 +174,9 @@ class KubernetesStore:
         if not rehearsal:
             self._reads.saw(write.kind, stored)
 
-    def _actor(self, write: Write) -> StoreApi:
+    def _user(self, resource: AnyResource) -> str:
         """An Approval is its officer's own act, whoever runs this process."""
-        resource = read(write.kind, write.manifest) if write.kind is Kind.APPROVAL else None
-        user = username_of(resource.spec.by) if isinstance(resource, Approval) else self._writes_as
-        return self._api.impersonating(user, OFFICERS_GROUP) if user else self._api
+        return username_of(resource.spec.by) if isinstance(resource, Approval) else self._writes_as
 
     def _settle(self, intent: Intent, now: datetime) -> None:
         writes = from_text(intent.body)

@@ -18,7 +18,7 @@ from tidegate.model import Kind, digest_of
 class Write:
     """`part` (``spec`` or ``status``) of `manifest` is new; `base` is the resourceVersion it was decided on, or empty.
 
-    `record` is what the ledger gets once it stands.
+    `record` is what the ledger gets once it stands. `user` is who writes it, impersonated; empty is this process.
     """
 
     kind: Kind
@@ -26,6 +26,7 @@ class Write:
     part: str
     base: str
     record: Record
+    user: str = ""
 
     @property
     def ref(self) -> Ref:
@@ -66,6 +67,6 @@ def to_text(writes: Sequence[Write]) -> str:
 
 def from_text(body: str) -> tuple[Write, ...]:
     return tuple(
-        Write(Kind(item["kind"]), item["manifest"], item["part"], item["base"], Record.model_validate(item["record"]))
+        Write(**{**item, "kind": Kind(item["kind"]), "record": Record.model_validate(item["record"])})
         for item in json.loads(body)
     )
