@@ -13,7 +13,8 @@ import pytest
 from model_kit import NOW
 from postgres_kit import PASSWORDS, Server, postgres
 from tidegate.ledger import POSTGRES_LOCK, Actor, Event, LedgerTable, Record, verify
-from tidegate.model import TidegateError
+from tidegate.model import PersonRef, TidegateError
+from tidegate.store import Account
 from tidegate.store.postgres import Database, PostgresAccounts, PostgresLedger, create_roles, migrate
 from tidegate.store.postgres.migrate import OWNER, SERVICES, migrations
 
@@ -154,7 +155,20 @@ def test_the_egress_service_never_sees_a_hash(server: Server) -> None:
     assert refused(server, "tidegate_egress", "SELECT * FROM tidegate.accounts") == "InsufficientPrivilege"
     blind = PostgresAccounts(server.ledger("tidegate_egress", "egress"), hashes=False)
     assert blind.account("nobody") is None
-    assert blind.accounts() == ()
+
+
+def test_the_hub_renews_a_hash_and_makes_no_account(server: Server) -> None:
+    made = Account.model_validate({"person": {"subject": "rosa"}, "displayName": "Rosa", "passwordHash": "$old"})
+    PostgresAccounts(server.ledger("tidegate_governance", "governance")).put_account(made, RECORD, NOW)
+    hub = PostgresAccounts(server.ledger("tidegate_hub", "workspace"))
+    renewed = made.model_copy(update={"password_hash": "$new"})
+    hub.put_account(renewed, RECORD, NOW)
+    assert hub.account("rosa") == renewed
+    other = made.model_copy(update={"person": PersonRef(subject="mallory")})
+    with pytest.raises(TidegateError, match="database_denied"):
+        hub.put_account(other, RECORD, NOW)
+    blind = PostgresAccounts(server.ledger("tidegate_egress", "egress"), hashes=False)
+    assert blind.account("rosa") == made.model_copy(update={"password_hash": ""})
 
 
 FORGED = (
