@@ -77,8 +77,10 @@ def test_one_that_only_begins_is_no_trouble() -> None:
     assert trouble_of_pod({"status": {}}) is None
 
 
-def probe(state: dict[str, Any], last: dict[str, Any] | None = None, *, phase: str = "Pending") -> Trouble | None:
-    statuses = [{"name": "probe", "ready": False, "state": state, "lastState": last or {}}]
+def probe(
+    state: dict[str, Any], last: dict[str, Any] | None = None, *, phase: str = "Pending", again: int = 0
+) -> Trouble | None:
+    statuses = [{"name": "probe", "ready": False, "restartCount": again, "state": state, "lastState": last or {}}]
     return trouble_of_pod({"status": {"phase": phase, "initContainerStatuses": statuses}})
 
 
@@ -90,6 +92,9 @@ def test_an_open_network_is_told_as_one() -> None:
         assert found is not None
         assert found.code == "workspace_network_open"
     assert probe({"running": {}}) is None
+    assert probe({"running": {}}, failed, again=1) == troubles.NETWORK_WAITS
+    assert probe(again, failed, again=1) == probe(failed, failed, again=1) == troubles.NETWORK
+    assert troubles.NETWORK.hopeless
 
 
 def test_a_pod_that_failed_otherwise_says_so() -> None:

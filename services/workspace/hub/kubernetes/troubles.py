@@ -38,6 +38,7 @@ NETWORK: Final = Trouble(
     "workspace_network_open",
     "The workspace was not started, since its network could not be shown to be closed.",
     "It is looked at again at every start. " + OPERATOR,
+    hopeless=True,
 )
 NETWORK_WAITS: Final = Trouble(NETWORK.code, "The workspace's network is being shown to be closed.", NETWORK.fix)
 NO_ROOM: Final = Trouble("workspace_no_room", "No machine has room for another workspace at the moment.", LATER)
@@ -131,7 +132,7 @@ def trouble_of_answer(status: int, message: str) -> Trouble:
 
 def _troubles(status: Status) -> Iterator[Trouble]:
     if _probe_failed(status):
-        yield NETWORK_WAITS
+        yield NETWORK if _probe_again(status) else NETWORK_WAITS
     for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
         waits = container.get("state", {}).get("waiting") or {}
         if container.get("name") != PROBE or waits.get("reason") != "CrashLoopBackOff":
@@ -149,3 +150,9 @@ def _probe_failed(status: Status) -> bool:
                 "ready"
             )
     return False
+
+
+def _probe_again(status: Status) -> bool:
+    """It was not content twice, and it is patient each time."""
+    probe = next(each for each in status["initContainerStatuses"] if each.get("name") == PROBE)
+    return probe.get("restartCount", 0) > 0 and "running" not in probe.get("state", {})
