@@ -19,11 +19,9 @@ PAUSE: Final = f"{REGISTRY}/pause:1"
 def load_image(archive: Path) -> str:
     """Import an OCI archive; the answer is how pods name it: ``registry.tidegate.test/NAME@sha256:...``."""
     reference, digest = _named(archive)
-    ctr("images", "import", "--digests", "--snapshotter=overlayfs", str(archive))
-    pinned = f"{reference.rsplit(':', 1)[0]}@{digest}"
-    # The archive's own names are kept beside the one by digest.
-    ctr("images", "tag", "--force", reference, pinned)
-    return pinned
+    name = reference.rsplit(":", 1)[0]
+    ctr("images", "import", "--digests", f"--base-name={name}", "--snapshotter=overlayfs", str(archive))
+    return f"{name}@{digest}"
 
 
 def is_loaded(reference: str) -> bool:

@@ -46,6 +46,8 @@ def _contents() -> dict[str, Contents]:
             "opa-token": _token("opa-token-provisioner"),
             BUNDLE_KEY: _bundle_key(),
             **_store("provisioner"),
+            **_store("loader", "loader-"),
+            **{f"loader-{name}": key for name, key in _store("loader").items()},
         },
         "tidegate-egress": {**_egress("egress"), **_store("egress")},
         "tidegate-egress-worker": {**_egress("egress-worker"), **_store("egress-worker")},
@@ -62,8 +64,8 @@ def _egress(component: str) -> Contents:
     }
 
 
-def _store(purpose: str) -> Contents:
-    return {"s3-access-key": purpose, "s3-secret-key": secret(f"s3-secret-key-{purpose}")}
+def _store(purpose: str, prefix: str = "") -> Contents:
+    return {f"{prefix}s3-access-key": purpose, f"{prefix}s3-secret-key": secret(f"s3-secret-key-{purpose}")}
 
 
 def _profile(purpose: str) -> str:
