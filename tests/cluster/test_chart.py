@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -10,8 +12,9 @@ import pytest
 import yaml
 
 from cluster.chart_kit import CASES, CHART, KUBERNETES, helm, manifests, of_kind, pods, refusal, rendered, values_of
-from cluster.places import HERE, KUBECONFIG
-from provisioner.adapters.kubernetes.settings import ClusterSettings
+from cluster.places import HERE
+from egress_review.bootstrap.settings import KubernetesSettings as EgressSettings
+from provisioner.kubernetes_settings import KubernetesSettings as ProvisionerSettings
 from workspace.hub.kubernetes.settings import KubernetesSettings as HubSettings
 
 GOLDEN = HERE / "golden" / "chart"
@@ -20,6 +23,14 @@ NOT_OURS = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 COMPONENTS = {"hub", "proxy", "provisioner", "egress", "egress-worker", "scan", "beacon", "test"}
 WITH_OPA = {"hub", "provisioner", "egress", "egress-worker"}
 WITH_TOKEN = {"hub", "provisioner", "egress", "egress-worker"}
+
+
+SHOWN = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: shown}
+data: {notes: {{ tpl (.Files.Get "NOTES.txt") . | quote }}}
+"""
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -122,7 +133,9 @@ def test_the_chart_makes_no_secret(made: list[dict[str, Any]]) -> None:
 def test_services_can_read_the_settings_they_are_given(made: list[dict[str, Any]]) -> None:
     maps = of_kind(made, "ConfigMap")
     HubSettings.model_validate_json(maps["tidegate-hub"]["data"]["settings.json"])
-    ClusterSettings.model_validate(snake_case(json.loads(maps["tidegate-provisioner"]["data"]["settings.json"])))
+    ProvisionerSettings.model_validate_json(maps["tidegate-provisioner"]["data"]["settings.json"]).cluster()
+    for component in ("egress", "egress-worker"):
+        EgressSettings.model_validate_json(maps[f"tidegate-{component}"]["data"]["settings.json"])
 
 
 def test_another_release_name_is_followed_everywhere() -> None:
@@ -173,23 +186,25 @@ def test_the_values_without_a_mistake_are_taken() -> None:
     assert not refusal("minimal")
 
 
-def notes_of(case: str) -> str:
-    """What a person reads after the installation. Helm asks a cluster for its version even where it changes nothing."""
-    options = ("--dry-run=client", "--kubeconfig", str(KUBECONFIG), "--values", str(values_of(case)))
-    said = helm("install", "notes", str(CHART), *options)
-    return said.partition("NOTES:")[2]
+def notes_of(case: str, folder: Path) -> str:
+    """What a person reads after an installation. Helm shows it only then; here it is rendered as a manifest."""
+    chart = folder / "tidegate"
+    shutil.copytree(CHART, chart)
+    (chart / "templates" / "NOTES.txt").rename(chart / "NOTES.txt")
+    (chart / "templates" / "shown.yaml").write_text(SHOWN)
+    given = ("--kube-version", KUBERNETES, "--values", str(values_of(case)), "--show-only", "templates/shown.yaml")
+    shown: dict[str, Any] = yaml.safe_load(helm("template", "tidegate", str(chart), *given))
+    return str(shown["data"]["notes"])
 
 
-@pytest.mark.usefixtures("cluster")
-def test_insecure_settings_are_shouted_about() -> None:
-    notes = notes_of("insecure")
+def test_insecure_settings_are_shouted_about(tmp_path: Path) -> None:
+    notes = notes_of("insecure", tmp_path)
     assert "INSECURE: insecureHttp IS SET" in notes
     assert "INSECURE: insecureNamespace IS SET" in notes
 
 
-@pytest.mark.usefixtures("cluster")
-def test_notes_of_a_secure_installation_say_where_the_pages_are() -> None:
-    notes = notes_of("minimal")
+def test_notes_of_a_secure_installation_say_where_the_pages_are(tmp_path: Path) -> None:
+    notes = notes_of("minimal", tmp_path)
     assert "INSECURE" not in notes
     assert "https://tidegate.example.org" in notes
     assert "https://review.tidegate.example.org" in notes
@@ -201,7 +216,3 @@ def test_an_older_kubernetes_is_refused() -> None:
 
 def test_no_two_renderings_differ(case: str) -> None:
     assert rendered(case) == rendered(case)
-
-
-def snake_case(settings: dict[str, Any]) -> dict[str, Any]:
-    return {re.sub(r"[A-Z]", lambda match: f"_{match[0].lower()}", key): value for key, value in settings.items()}

@@ -137,9 +137,9 @@ def test_the_provisioner_writes_no_decision_and_reads_no_secret(minimal: list[di
     assert may["projects"] == READ | {"patch", "update"}
 
 
-def test_rights_over_the_cluster_are_bound_to_three_services(minimal: list[dict[str, Any]]) -> None:
+def test_rights_over_the_cluster_are_bound_to_whom_the_table_names(minimal: list[dict[str, Any]]) -> None:
     bound = {
-        (name, subject["name"], subject["namespace"])
+        (name, subject["name"], subject.get("namespace", "-"))
         for name, binding in of_kind(minimal, "ClusterRoleBinding").items()
         for subject in binding["subjects"]
     }
@@ -148,6 +148,7 @@ def test_rights_over_the_cluster_are_bound_to_three_services(minimal: list[dict[
         ("tidegate-provisioner", "provisioner", "tidegate"),
         ("tidegate-egress", "egress", "tidegate"),
         ("tidegate-egress", "egress-worker", "tidegate"),
+        ("tidegate-officers", "tidegate:officers", "-"),
     }
 
 
@@ -171,3 +172,18 @@ def _name(peer: dict[str, Any]) -> str:
     if labels.get("tidegate.dev/role"):
         return str(labels["tidegate.dev/role"])
     return str(peer["namespaceSelector"].get("matchLabels", {}).get("kubernetes.io/metadata.name", "every namespace"))
+
+
+def test_officers_names_are_the_only_ones_that_can_be_borrowed() -> None:
+    """Without names RBAC would let whoever may impersonate be anybody, an administrator too."""
+    roles = of_kind(manifests("full"), "ClusterRole").values()
+    borrowed = [rule for role in roles for rule in role["rules"] if "impersonate" in rule["verbs"]]
+    assert [(rule["resources"], rule["resourceNames"]) for rule in borrowed] == [
+        (["users"], ["tidegate:local:olivia", "tidegate:https://id.example.org/realms/tre:0b5c"]),
+        (["groups"], ["tidegate:officers"]),
+    ]
+
+
+@pytest.mark.parametrize("given", ["governance.officers[0]=local:olivia", "governance.subjects[0].kind=Group"])
+def test_one_half_of_governance_alone_lets_nobody_impersonate(given: str) -> None:
+    assert "tidegate-governance" not in of_kind(manifests("minimal", "--set", given), "ClusterRole")

@@ -1,8 +1,9 @@
-{{/* What egress review reads, its web side and its dispatcher alike. */}}
+{{/* `egress_review.bootstrap.settings.KubernetesSettings`, for its web side and its dispatcher alike. */}}
 {{- define "tidegate.egressSettings" -}}
 {{- dict
   "publicUrl" (include "tidegate.reviewUrl" .)
   "hubPublicUrl" (printf "%s/hub/" .Values.publicUrl)
-  "objectStore" (dict "endpoint" .Values.objectStore.endpoint "region" .Values.objectStore.region "caFile" (include "tidegate.storeCa" .))
+  "hubService" (printf "%s-hub" .Release.Name)
+  "objectStore" (include "tidegate.objectStore" . | fromJson)
   | mustToPrettyJson -}}
 {{- end }}

@@ -1,4 +1,4 @@
-{{/* What the provisioner reads: its own `KubernetesSettings`. */}}
+{{/* What the provisioner reads: `provisioner.kubernetes_settings.KubernetesSettings`. */}}
 {{- define "tidegate.provisionerSettings" -}}
 {{- $project := .Values.project -}}
 {{- dict
@@ -8,15 +8,24 @@
   "storageClass" $project.storageClass
   "sharedAccess" $project.sharedAccess
   "cohortsMib" $project.cohortsMebibytes
+  "cohort" (dict
+    "volumeMib" $project.cohort.volumeMebibytes
+    "jobSeconds" $project.cohort.jobSeconds
+    "nodeSelector" $project.cohort.nodeSelector)
+  "loader" (dict "cpus" $project.loader.cpus "memoryMib" $project.loader.memoryMebibytes)
   "foreignKinds" $project.foreignKinds
-  "s3Endpoint" (include "tidegate.storeAddress" .)
+  "objectStore" (include "tidegate.objectStore" . | fromJson)
+  "hubApiUrl" (printf "http://%s-hub:8081/hub/api" .Release.Name)
   "clusterDns" .Values.dns.address
   "never" .Values.podNetworks
   | mustToPrettyJson -}}
 {{- end }}
 
-{{/* HOST:PORT of the object store. */}}
-{{- define "tidegate.storeAddress" -}}
-{{- $url := urlParse .Values.objectStore.endpoint -}}
-{{- if contains ":" $url.host }}{{ $url.host }}{{ else }}{{ printf "%s:%s" $url.host (eq $url.scheme "https" | ternary "443" "80") }}{{ end }}
+{{/* Where the object store is, as every service of ours is told it. */}}
+{{- define "tidegate.objectStore" -}}
+{{- dict
+  "endpoint" .Values.objectStore.endpoint
+  "region" .Values.objectStore.region
+  "caFile" (include "tidegate.storeCa" .)
+  | mustToJson -}}
 {{- end }}
