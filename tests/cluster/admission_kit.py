@@ -107,9 +107,9 @@ class Api:
     def delete(self, actor: Actor, manifest: Manifest) -> str:
         return self._written(actor, "DELETE", path_of(manifest), None)
 
-    def connect(self, actor: Actor, manifest: Manifest, subresource: str) -> str:
+    def connect(self, actor: Actor, manifest: Manifest, subresource: str, method: str = "POST") -> str:
         """Not a dry run: there is none. What is let through fails later, as no node is there."""
-        status, answer = self.ask(actor, "POST", f"{path_of(manifest)}/{subresource}", None, command="id", ports="1")
+        status, answer = self.ask(actor, method, f"{path_of(manifest)}/{subresource}", None, command="id", ports="1")
         return outcome(status if status == FORBIDDEN else OK, answer)
 
     def read(self, manifest: Manifest) -> dict[str, Any]:

@@ -14,10 +14,11 @@ import yaml
 
 import render_kit
 import workspace_kit
-from cluster.admission_attacks import (
+from cluster.admission_attacks import ATTACKS, NODE, TABLE, rewritten, some_attack
+from cluster.admission_kit import RELEASE, Api, policies
+from cluster.admission_objects import (
     ACTORS,
     ALLOWED,
-    ATTACKS,
     COHORT,
     INSIDE,
     OUTSIDE,
@@ -26,19 +27,14 @@ from cluster.admission_attacks import (
     PROJECT,
     RBAC,
     SPECS,
-    TABLE,
     Attack,
     Site,
     approval,
     bare_namespace,
-    edited,
     objects,
     put,
-    rewritten,
-    some_attack,
-    unchanged,
 )
-from cluster.admission_kit import RELEASE, Api, policies
+from cluster.admission_pods import edited, unchanged
 from cluster.chart_kit import manifests, values_of
 from cluster.kit import Cluster, eventually
 from cluster.places import REPOSITORY
@@ -86,7 +82,7 @@ def clear(site: Site) -> None:
         site.cluster.delete(bound["kind"], bound["metadata"]["name"])
         site.cluster.delete(policy["kind"], policy["metadata"]["name"])
     eventually("the policies to be off", lambda: site.api.delete(ACTORS["operator"], approval()) == ALLOWED, 30)
-    for manifest in (approval(), *SPECS.values(), bare_namespace(OUTSIDE), bare_namespace(INSIDE)):
+    for manifest in (approval(), NODE, *SPECS.values(), bare_namespace(OUTSIDE), bare_namespace(INSIDE)):
         site.cluster.delete(manifest["kind"], manifest["metadata"]["name"], "", "--wait=false")
     site.cluster.delete("clusterrolebinding", "everybody")
 
@@ -114,7 +110,7 @@ def site(api_server: Cluster, pods: dict[str, dict[str, Any]]) -> Iterator[Site]
         }
     )
     accounts = [objects("v1", "ServiceAccount", name) for name in ("workspace", "loader")]
-    api_server.apply(*accounts, *OWNED.values(), *SPECS.values(), COHORT, approval(), pods["workspace"])
+    api_server.apply(NODE, *accounts, *OWNED.values(), *SPECS.values(), COHORT, approval(), pods["workspace"])
     found = Site(api_server, Api(api_server.kubeconfig), policies(workspace_kit.SETTINGS["images"]), pods)
     for documents in found.policies.values():
         api_server.apply(*documents)
@@ -163,6 +159,18 @@ def test_elsewhere_the_cluster_is_as_free_as_before(site: Site) -> None:
     site.cluster.apply(objects("v1", "ServiceAccount", "default", OUTSIDE))
     assert site.api.create(ACTORS["operator"], pod) == ALLOWED
     assert site.api.create(ACTORS["operator"], bare_namespace("free")) == ALLOWED
+
+
+def test_an_ended_namespace_is_cleared_by_kubernetes_and_pods_report_their_state(site: Site) -> None:
+    space = bare_namespace(INSIDE)
+    for subresource in ("status", "finalize"):
+        assert rewritten("housekeeping", space, unchanged, subresource)(site) == ALLOWED
+    assert rewritten("operator", site.pods["workspace"], put("status/phase", "Running"), "status")(site) == ALLOWED
+
+
+def test_a_node_may_still_be_asked_for_its_metrics(site: Site) -> None:
+    for path in ("metrics", "metrics/cadvisor", "stats/summary", "healthz"):
+        assert site.api.connect(ACTORS["operator"], NODE, f"proxy/{path}", "GET") == ALLOWED
 
 
 def test_a_claim_is_bound_and_grown_by_others_and_keeps_what_was_noted(site: Site) -> None:
