@@ -47,7 +47,6 @@ def _contents() -> dict[str, Contents]:
             BUNDLE_KEY: _bundle_key(),
             **_store("provisioner"),
             **_store("loader", "loader-"),
-            **{f"loader-{name}": key for name, key in _store("loader").items()},
         },
         "tidegate-egress": {**_egress("egress"), **_store("egress")},
         "tidegate-egress-worker": {**_egress("egress-worker"), **_store("egress-worker")},
