@@ -176,6 +176,8 @@ class World:
     now: datetime = NOW + MINUTE
     policy: Answers = field(default_factory=Answers)
     probe: Probe = field(default_factory=Probe)
+    ground: Any = None
+    retention: Any = None
 
     def __post_init__(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
@@ -206,12 +208,13 @@ class World:
             isolation=wrap("isolation", self.probe),
             cohorts=wrap("cohorts", self.pulls),
             jitter=lambda: 0.0,
+            ground=self.ground,
         )
         return Reconciler(
             store=wrap("store", self.store),
             servers=wrap("servers", self.servers),
             opening=opening,
-            closing=Closing(folders, lambda: 0.0),
+            closing=Closing(folders, lambda: 0.0, self.retention, self.ground),
             clock=lambda: self.now,
         )
 
