@@ -1,4 +1,4 @@
-"""Where isolation stands by itself: the fence before the proof, the hub's rights last, mending beside everything else."""
+"""Where isolation stands by itself: fence before proof, the hub's rights last, mending beside everything else."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
