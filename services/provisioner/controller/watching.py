@@ -8,9 +8,11 @@ whose memory a look reads.
 
 import asyncio
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import kopf
@@ -25,6 +27,7 @@ CANARY_LABEL: Final = "tidegate.dev/canary"
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 5.0
 CORE: Final = "v1"
+ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 # In the order of cluster-wide rights in the chart.
 WATCHED: Final = (
     (CORE, "namespaces"),
@@ -139,5 +142,18 @@ class Watching:
 
 
 def _login(**about: Any) -> kopf.ConnectionInfo | None:  # noqa: ANN401 - as above
-    """The pod's own account, or the kubeconfig of whoever runs it by hand."""
-    return kopf.login_with_service_account(**about) or kopf.login_with_kubeconfig(**about)
+    """The pod's own account, or the kubeconfig of whoever runs it by hand.
+
+    By the number the kubelet gave, not by name: watching must not hang on the cluster's DNS. The token is read again at
+    each login, and kopf logs in again whenever it is refused.
+    """
+    host = os.environ.get("KUBERNETES_SERVICE_HOST", "")
+    if not host or os.environ.get("KUBECONFIG"):
+        return kopf.login_with_kubeconfig(**about)
+    place = f"[{host}]" if ":" in host else host
+    return kopf.ConnectionInfo(
+        server=f"https://{place}:{os.environ.get('KUBERNETES_SERVICE_PORT', '443')}",
+        ca_path=str(ACCOUNT / "ca.crt"),
+        scheme="Bearer",
+        token=(ACCOUNT / "token").read_text(encoding="ascii").strip(),
+    )
