@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from cluster.chart_kit import CASES, CHART, KUBERNETES, helm, manifests, of_kind, pods, refusal, rendered, values_of
-from cluster.places import HERE
+from cluster.places import HERE, REPOSITORY
 from egress_review.bootstrap.settings import KubernetesSettings as EgressSettings
 from provisioner.kubernetes_settings import KubernetesSettings as ProvisionerSettings
 from workspace.hub.kubernetes.settings import KubernetesSettings as HubSettings
@@ -25,6 +25,7 @@ WITH_OPA = {"hub", "provisioner", "egress", "egress-worker"}
 WITH_TOKEN = {"hub", "provisioner", "egress", "egress-worker"}
 
 
+XNAT = ("--set", "xnat.servers[0].name=xnat.example.org,xnat.servers[0].existingSecret=an-xnat")
 SHOWN = """
 apiVersion: v1
 kind: ConfigMap
@@ -116,6 +117,33 @@ def test_secrets_are_files_but_for_the_proxys_token(made: list[dict[str, Any]]) 
         if "secretKeyRef" in entry.get("valueFrom", {})
     }
     assert found == {("proxy", "CONFIGPROXY_AUTH_TOKEN")}
+
+
+def test_the_guide_lists_every_secret_with_all_its_keys() -> None:
+    found = manifests("minimal", *XNAT)
+    values = yaml.safe_load(values_of("minimal").read_text())
+    values["xnat.servers[]"] = {"existingSecret": "an-xnat"}
+    listed: dict[str, set[str]] = {}
+    for row in (REPOSITORY / "docs/operator/kubernetes.md").read_text().splitlines():
+        named, _, keys = row.partition(" | ")
+        for value in re.findall(r"`([^`]+)\.existingSecret`", named):
+            listed[values[value]["existingSecret"]] = set(re.findall(r"`([a-z0-9-]+)`", keys))
+    assert listed == keys_by_secret(found)
+
+
+def keys_by_secret(found: list[dict[str, Any]]) -> dict[str, set[str]]:
+    """Every key of every Secret that some pod is given."""
+    given: dict[str, set[str]] = {}
+    for spec in pods(found).values():
+        sources = [
+            source for volume in spec.get("volumes", ()) for source in volume.get("projected", {}).get("sources", ())
+        ]
+        for source in sources:
+            given.setdefault(source["secret"]["name"], set()).update(item["key"] for item in source["secret"]["items"])
+        entries = [entry for container in spec["containers"] for entry in container.get("env", ())]
+        for reference in (entry["valueFrom"]["secretKeyRef"] for entry in entries if "valueFrom" in entry):
+            given.setdefault(reference["name"], set()).add(reference["key"])
+    return given
 
 
 def test_the_scan_worker_holds_no_secret_no_settings_and_no_token(made: list[dict[str, Any]]) -> None:
