@@ -40,6 +40,8 @@ class Meter(Protocol):
 
     def looked(self, seconds: float, outcome: str, status: ProjectStatus | None) -> None: ...
 
+    def resynced(self) -> None: ...
+
 
 @dataclass
 class ClusterLoop:
@@ -105,6 +107,7 @@ class ClusterLoop:
         if late:
             self.resync_at = now + self.resync
             self.resyncs += 1
+            self.meter.resynced()
         return late or asked
 
     def _hourly(self, now: datetime) -> None:

@@ -27,6 +27,11 @@ class Metrics:
             "tidegate_cluster_writes_total", "Writes sent to the API.", ["method", "kind"], registry=self.registry
         )
 
+        self._resyncs = Counter("tidegate_resyncs_total", "Times everything was looked at.", registry=self.registry)
+
+    def resynced(self) -> None:
+        self._resyncs.inc()
+
     def looked(self, seconds: float, outcome: str, status: ProjectStatus | None) -> None:
         self._looks.observe(seconds)
         self._outcomes.labels(outcome).inc()
