@@ -13,6 +13,8 @@ RBAC: Final = "rbac.authorization.k8s.io"
 RUN_RULES: Final = (
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch", "delete"]},
     {"apiGroups": [""], "resources": ["events"], "verbs": ["get", "list", "watch"]},
+    # Before each start it looks whether the images are on their read-only claim.
+    {"apiGroups": [""], "resources": ["persistentvolumeclaims"], "verbs": ["get"]},
 )
 SPAWN_RULES: Final = ({"apiGroups": [""], "resources": ["pods"], "verbs": ["create"]},)
 
