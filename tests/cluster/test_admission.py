@@ -81,7 +81,7 @@ def clear(site: Site) -> None:
     for policy, bound in site.policies.values():
         site.cluster.delete(bound["kind"], bound["metadata"]["name"])
         site.cluster.delete(policy["kind"], policy["metadata"]["name"])
-    eventually("the policies to be off", lambda: site.api.delete(ACTORS["operator"], approval()) == ALLOWED, 30)
+    eventually("the policies to be off", lambda: all(some_attack(site, name) == ALLOWED for name in ATTACKS), 30)
     for manifest in (approval(), NODE, *SPECS.values(), bare_namespace(OUTSIDE), bare_namespace(INSIDE)):
         site.cluster.delete(manifest["kind"], manifest["metadata"]["name"], "", "--wait=false")
     site.cluster.delete("clusterrolebinding", "everybody")
@@ -195,6 +195,32 @@ def test_without_a_policy_its_attacks_succeed(site: Site, policy: str) -> None:
         assert differences(site, free) == []
     finally:
         site.restore(policy, first)
+
+
+RULES = [
+    (name, number)
+    for name, (policy, _) in policies(workspace_kit.SETTINGS["images"]).items()
+    for number in range(len(policy["spec"]["validations"]))
+    if len(policy["spec"]["validations"]) > 1
+]
+
+
+@pytest.mark.parametrize(("policy", "number"), RULES)
+def test_without_one_rule_something_gets_past_that_no_other_rule_sees(site: Site, policy: str, number: int) -> None:
+    """The control of each rule: none is there twice, and none is held up by another."""
+    whole, _ = site.policies[policy]
+    code = whole["spec"]["validations"][number]["message"].partition(":")[0]
+    attacks = [attack for _, expected, attack in ATTACKS[policy] if expected == code]
+    less = [rule for place, rule in enumerate(whole["spec"]["validations"]) if place != number]
+    site.cluster.apply({**whole, "spec": {**whole["spec"], "validations": less}})
+    try:
+        eventually(f"an attack past {code}", lambda: any(attack(site) == ALLOWED for attack in attacks), 30)
+    finally:
+        site.restore(policy, lambda: all_of(attacks, site))
+
+
+def all_of(attacks: list[Attack], site: Site) -> str:
+    return next((ALLOWED for attack in attacks if attack(site) == ALLOWED), "refused")
 
 
 def test_every_policy_fails_closed_and_is_audited(site: Site) -> None:
