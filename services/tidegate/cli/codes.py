@@ -16,6 +16,7 @@ from egress_review.domain.refusals import REFUSALS
 from provisioner.adapters.xnat.failures import WORDS
 from provisioner.domain.elements import GateCode
 from tidegate.policy.rules import policies_folder
+from workspace.hub.kubernetes.troubles import TROUBLES
 from workspace.session.refusals import SENTENCES
 
 SERVICES: Final = Path(__file__).resolve().parents[2]
@@ -47,6 +48,7 @@ def tables() -> Mapping[str, Codes]:
         "Pulling from XNAT": {code: sentence for code, (sentence, _) in WORDS.items()},
         "The de-identification gate: why a file is refused": dict.fromkeys(GateCode, ""),
         "Policy": {code: about["sentence"] for code, about in policy.items()},
+        "A workspace that does not start on Kubernetes": {trouble.code: trouble.sentence for trouble in TROUBLES},
         "Files and folders of a workspace": {reason: SENTENCES[reason] for reason in SENTENCES},
         "Egress review: requests, votes, downloads": {code: refusal.sentence for code, refusal in REFUSALS.items()},
         "Egress review: findings of a scan": {code: row.researcher for code, row in CODES.items()},

@@ -103,6 +103,10 @@ def test_a_pod_that_failed_otherwise_says_so() -> None:
     assert trouble.code == "workspace_failed"
 
 
+def test_the_page_of_codes_has_them_all() -> None:
+    assert {trouble.code for trouble in EVERY} == {trouble.code for trouble in troubles.TROUBLES}
+
+
 def test_every_row_can_be_met() -> None:
     """A row behind one that takes everything would never be."""
     for number, (reason, part, trouble) in enumerate(EVENTS):

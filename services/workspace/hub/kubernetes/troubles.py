@@ -62,6 +62,21 @@ SILENT: Final = Trouble(
     "cluster_unavailable", "The cluster does not answer at the moment.", "Try again in a minute. What runs goes on."
 )
 
+# For the page of codes.
+TROUBLES: Final = (
+    IMAGE,
+    NETWORK,
+    NO_ROOM,
+    NO_VOLUME,
+    FAILED,
+    NOT_MADE,
+    SLOW,
+    QUOTA,
+    NO_RIGHT,
+    GUARDED,
+    SILENT,
+)
+
 # By why a container waits.
 WAITING: Final[Mapping[str, Trouble]] = {
     "ErrImagePull": IMAGE,
