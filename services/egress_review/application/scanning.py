@@ -27,7 +27,8 @@ def start_scan(ports: Ports, request_id: str, holder: str, until: datetime, now:
 
     def change(before: Request, _facts: Facts) -> tuple[Request, tuple[Record, ...]]:
         _check_scanning(before, before.turn)
-        after = replace(before, job=replace(before.job, holder=holder, until=until, tries=before.job.tries + 1))
+        job = replace(before.job, holder=holder, until=until, tries=before.job.tries + 1, error="")
+        after = replace(before, job=job)
         return after, (record(Event.SCAN_STARTED, SERVICE, before, attempt=after.job.tries),)
 
     return perform(ports, Action.RUN, request_id, by_service(now), change)

@@ -1,6 +1,7 @@
 """Refusals as pages: one sentence, its code, the way back. Mapped to HTTP in `problems`."""
 
 import logging
+import sys
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
@@ -48,6 +49,11 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def failed(request: HttpRequest) -> HttpResponse:
+    """The framework calls it while the exception is at hand; a session is read before any page of ours is."""
+    exception = sys.exception()
+    if isinstance(exception, TROUBLE):
+        trouble = told(exception)
+        return page(request, trouble.code, trouble.sentence, NOT_NOW)
     return page(request, "internal_error", "Something went wrong on our side. What you did was not carried out.", 500)
 
 
