@@ -5,6 +5,7 @@ is somebody else's to answer for: an address that no archive can have is left ou
 """
 
 import socket
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
@@ -25,6 +26,8 @@ log = structlog.get_logger("provisioner")
 
 BEACON_PORT: Final = 9000
 DNS_PORT: Final = 53
+# A Service keeps its address while it lives; one made anew is met after this long.
+HOLDS_SECONDS: Final = 30.0
 PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -39,7 +42,7 @@ def look_up(host: str) -> tuple[str, ...]:
 
 @dataclass
 class KubernetesAddresses:
-    """`api_server` is where this pod itself was told to find it."""
+    """`api_server` is where this pod itself was told to find it. What was found holds for half a minute."""
 
     api: ClusterApi
     settings: ClusterSettings
@@ -47,6 +50,9 @@ class KubernetesAddresses:
     resolve: Callable[[str], tuple[str, ...]] = look_up
     known: dict[str, tuple[str, ...]] = field(default_factory=dict)
     told: set[Address] = field(default_factory=set)
+    clock: Callable[[], float] = time.monotonic
+    services: dict[str, tuple[float, Address]] = field(default_factory=dict)
+    asked: dict[str, float] = field(default_factory=dict)
 
     def of(self, facts: Facts) -> Addresses:
         """Raises TidegateError ``SERVICE_MISSING`` where the release is not whole."""
@@ -69,6 +75,13 @@ class KubernetesAddresses:
         return tuple(at for at in found if at not in refused)
 
     def _service(self, component: str, port: int) -> Address:
+        until, address = self.services.get(component, (0.0, None))
+        if address is None or self.clock() >= until:
+            address = self._found(component, port)
+            self.services[component] = (self.clock() + HOLDS_SECONDS, address)
+        return address
+
+    def _found(self, component: str, port: int) -> Address:
         name = f"{self.settings.release}-{component}"
         service = self.api.get(Ref(SERVICE, name, self.settings.namespace))
         host = (service or {}).get("spec", {}).get("clusterIP", "")
@@ -85,6 +98,9 @@ class KubernetesAddresses:
 
     def _numbers(self, host: str) -> tuple[str, ...]:
         """While nobody answers, the last answer holds: a pull under way is not cut by a name server that is away."""
+        if self.clock() < self.asked.get(host, 0.0):
+            return self.known.get(host, ())
+        self.asked[host] = self.clock() + HOLDS_SECONDS
         try:
             self.known[host] = self.resolve(host)
         except OSError as error:
