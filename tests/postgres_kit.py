@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,38 +70,30 @@ class Server:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[Server]:
-    """A running server with the roles, and a database `tidegate` that is migrated."""
+def bare(folder: Path | None = None) -> Iterator[Server]:
+    """A running server with nothing in it but its superuser.
+
+    By default in a folder of its own: pytest closes its folders to the server's account whenever a run begins.
+    """
     assert BINARIES, "PostgreSQL's server is not installed (Debian's package is postgresql)"
-    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="tidegate-postgres-") as own:
+        yield from _running(folder or Path(own))
+
+
+def _running(folder: Path) -> Iterator[Server]:
     if ACCOUNT:
         shutil.chown(folder, ACCOUNT)
-        _open_way(folder)
-    (folder / "admin").write_text("admin")
-    (folder / "admin").chmod(0o644)
-    subprocess.run(
-        [
-            _tool("initdb"),
-            "-D",
-            folder / "data",
-            "-U",
-            "admin",
-            "--auth=scram-sha-256",
-            f"--pwfile={folder / 'admin'}",
-            "--no-sync",
-            "--locale=C.UTF-8",
-        ],
-        check=True,
-        user=ACCOUNT,
-        capture_output=True,
-        cwd=folder,
-    )
+    password = folder / "admin"
+    password.write_text("admin")
+    password.chmod(0o644)
+    options = ("-U", "admin", "--auth=scram-sha-256", f"--pwfile={password}", "--no-sync", "--locale=C.UTF-8")
+    command = [_tool("initdb"), "-D", folder / "data", *options]
+    made = subprocess.run(command, check=False, user=ACCOUNT, capture_output=True, cwd=folder)
+    assert made.returncode == 0, made.stderr.decode()
     (folder / "data" / "postgresql.auto.conf").write_text(f"unix_socket_directories='{folder}'\n")
     server = Server(folder, _free_port())
     server.start()
     try:
-        create_roles(server.url("admin", "postgres"), "tidegate", PASSWORDS)
-        migrate(server.url(OWNER))
         yield server
     finally:
         for database in server.databases.values():
@@ -108,15 +101,17 @@ def postgres(folder: Path) -> Iterator[Server]:
         server.stop()
 
 
+@contextmanager
+def postgres(folder: Path | None = None) -> Iterator[Server]:
+    """A running server with the roles, and a database `tidegate` that is migrated."""
+    with bare(folder) as server:
+        create_roles(server.url("admin", "postgres"), "tidegate", PASSWORDS)
+        migrate(server.url(OWNER))
+        yield server
+
+
 def _tool(name: str) -> Path:
     return BINARIES[0] / name
-
-
-def _open_way(folder: Path) -> None:
-    """pytest's folders are closed to others; the account of the server must get through."""
-    for parent in folder.parents:
-        if parent.stat().st_uid == os.geteuid() and not parent.stat().st_mode & 1:
-            parent.chmod(parent.stat().st_mode | 0o011)
 
 
 def _free_port() -> int:

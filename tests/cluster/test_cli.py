@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import yaml
 
 from cluster.kit import Cluster, eventually
 from cluster.store_kit import prepare
@@ -49,7 +50,7 @@ def terminal(api_server: Cluster, tmp_path_factory: pytest.TempPathFactory) -> I
     prepare(api_server)
     api_server.kubectl("create", "namespace", "tidegate")
     folder = tmp_path_factory.mktemp("terminal")
-    with postgres(folder / "postgres") as server:
+    with postgres() as server:
         (folder / "database-url").write_text(server.url("tidegate_governance"))
         one = Terminal(api_server, server, folder)
         for name in ("gwen", "rosa"):
@@ -84,10 +85,10 @@ def test_applying_again_changes_nothing(terminal: Terminal) -> None:
 
 
 def test_an_officer_approves_in_their_own_name(terminal: Terminal) -> None:
-    (project,) = json.loads(terminal.done("get", "projects", "-o", "json"))
-    name = project["metadata"]["name"]
+    name = yaml.safe_load((SAMPLES / "project.yaml").read_text(encoding="utf-8"))["metadata"]["name"]
     terminal.done("approve", "project", name, "--reason", "Within the aims.", "--as", "gwen", "--password-file", "-")
-    (approval,) = json.loads(terminal.done("get", "approvals", "-o", "json"))
+    (project,) = json.loads(terminal.done("get", "projects", name, "-o", "json"))
+    (approval,) = json.loads(terminal.done("get", "approvals", f"{name}-1", "-o", "json"))
     assert approval["spec"]["by"] == {"issuer": "local", "subject": "gwen"}
     assert approval["spec"]["subject"]["digest"] == project["status"]["digest"]
 

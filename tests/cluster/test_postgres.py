@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ import psycopg
 import pytest
 
 from model_kit import NOW
-from postgres_kit import PASSWORDS, Server, postgres
+from postgres_kit import PASSWORDS, Server, bare, postgres
 from tidegate.ledger import POSTGRES_LOCK, Actor, Event, LedgerTable, Record, verify
 from tidegate.model import PersonRef, TidegateError
 from tidegate.store import Account
@@ -33,8 +34,8 @@ def every(*axes: Iterable[object]) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with postgres(tmp_path_factory.mktemp("postgres")) as running:
+def server() -> Iterator[Server]:
+    with postgres() as running:
         for role, chain in CHAIN_OF.items():
             running.ledger(role, chain).append(RECORD, NOW)
         yield running
@@ -244,6 +245,18 @@ def test_an_intent_is_closed_once(server: Server) -> None:
     ledger.close(intent, [RECORD], NOW)
     assert len(ledger.entries("governance")) == before + 1
     assert intent not in ledger.open_intents()
+
+
+def test_the_statements_of_the_operator_s_guide_are_enough() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "operator" / "database.md").read_text(encoding="utf-8")
+    (statements,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    with bare() as server:
+        with psycopg.connect(server.url("admin", "postgres"), autocommit=True) as connection:
+            for statement in statements.split(";\n"):
+                role = statement.split()[2] if statement.startswith("CREATE ROLE") else ""
+                connection.execute(statement.replace("...", PASSWORDS.get(role, "")).encode())
+        assert len(migrate(server.url(OWNER))) == len(migrations())
+        assert server.ledger("tidegate_hub", "workspace").append(RECORD, NOW).seq == 1
 
 
 def test_migrating_again_and_twice_at_once_changes_nothing(server: Server) -> None:

@@ -23,8 +23,8 @@ AT_ONCE = timedelta(0)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with postgres(tmp_path_factory.mktemp("postgres")) as running:
+def server() -> Iterator[Server]:
+    with postgres() as running:
         yield running
 
 
