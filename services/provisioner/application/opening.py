@@ -17,7 +17,7 @@ from provisioner.application.observe import cohorts_of
 from provisioner.application.versions import wanted_cohort
 from provisioner.domain.conditions import Finding, Kind, Reason, is_true, with_condition
 from provisioner.domain.ends import ended
-from provisioner.domain.progress import Name, done, failed, going_on, is_waiting, with_step
+from provisioner.domain.progress import Name, done, failed, going_on, is_waiting, running, with_step
 from provisioner.domain.spawn import rights_due
 from provisioner.ports import ApprovalPolicy, Cohorts, Folders, Ground, Isolation, UnderWay
 from tidegate.ledger import Event, Record
@@ -114,6 +114,7 @@ class Opening:
         try:
             return act(case)
         except UnderWay:
+            _elsewhere(case, name)
             return Went.ELSEWHERE
         except TidegateError as error:
             self._fail(case.afresh(), name, error)
@@ -242,6 +243,13 @@ class Opening:
         case.write(lambda s: change(s.model_copy(update={"deployed_digest": digest})))
         give(case)
         return Went.ON
+
+
+def _elsewhere(case: Case, name: Name) -> None:
+    """A step that goes on in a job is under way for all to see, and the loop looks in on it."""
+    step = case.status.step(name)
+    if step is None or step.state is not StepState.RUNNING:
+        case.note(lambda s: with_step(s, going_on(step, running(name, "It goes on in a job.", case.now))))
 
 
 def finding_of(decision: Decision) -> Finding:

@@ -136,6 +136,30 @@ def test_what_goes_on_in_a_job_is_looked_in_on_and_blocks_nobody(bench: Bench) -
     assert not any(step.tries for step in bench.status().steps)
 
 
+def test_a_hash_that_goes_on_in_a_job_takes_nothing_away_meanwhile(bench: Bench) -> None:
+    bench.world.register()
+    bench.beat()
+    bench.beat(POLL)
+    bench.loop.reconciler.opening.hashed.clear()
+    asked: list[int] = []
+
+    def elsewhere(_cohort: CohortStatus) -> None:
+        asked.append(1)
+        if len(asked) < 3:
+            raise UnderWay
+
+    bench.world.pulls.verify_view = elsewhere  # type: ignore[method-assign]
+    bench.asked.ask(KEY)
+    for _ in range(6):
+        bench.beat(POLL)
+        assert bench.status().spawn_rights
+        assert bench.status().phase is ProjectPhase.DEPLOYED
+    assert len(asked) == 3
+    step = bench.status().step("cohort")
+    assert step is not None
+    assert step.state == "done"
+
+
 def test_a_look_that_raises_is_tried_again_later_and_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[datetime] = []
 

@@ -158,7 +158,8 @@ class KubernetesCohorts:
         heard = self._jobs.hear(stage, order, now)
         if heard.result is None:
             if heard.step is not None:
-                progress(heard.step)
+                # The loader's last word may be that its stage is done; what the person waits for is not.
+                progress(heard.step.model_copy(update={"state": StepState.RUNNING}))
             raise UnderWay
         for record in heard.records:
             self._parts.record(record, now)
