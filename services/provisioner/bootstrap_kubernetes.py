@@ -33,6 +33,7 @@ from provisioner.adapters.kubernetes.heads import LedgerHeads
 from provisioner.adapters.kubernetes.journal import Journal
 from provisioner.adapters.kubernetes.render import Address
 from provisioner.adapters.kubernetes.servers import Hub, KubernetesServers
+from provisioner.adapters.kubernetes.vault_references import VaultReferences
 from provisioner.adapters.kubernetes.weeds import Weeds
 from provisioner.application.closing import Closing
 from provisioner.application.observe import observe
@@ -53,9 +54,10 @@ from tidegate.cluster.client import ClusterClient
 from tidegate.cluster.connection import open_api
 from tidegate.cluster.sending import Call, Sender
 from tidegate.ledger import Event, Record
-from tidegate.model import Kind, Licence, Project, ProjectPhase, utc_now
+from tidegate.model import Cohort, Kind, Licence, Project, ProjectPhase, utc_now
 from tidegate.objects.named import S3Named
-from tidegate.objects.purposes import BUNDLES
+from tidegate.objects.purposes import BUNDLES, VAULT
+from tidegate.objects.s3 import S3Objects
 from tidegate.objects.s3 import connect as connect_s3
 from tidegate.policy import open_server_policy
 from tidegate.policy.bundle import Publisher
@@ -148,7 +150,7 @@ def _reconciler(
     applier = Applier(api, journal)
     addresses = KubernetesAddresses(api, cluster, given.api_server or _api_server())
     ground = KubernetesGround(applier, Weeds(api, journal, cluster), addresses)
-    folders = KubernetesFolders(applier, addresses, Finalising(applier))
+    folders = KubernetesFolders(applier, addresses, Finalising(applier, _outside(settings, files, store)))
     opening = Opening(
         policy=given.policy or _policy(settings, files, store),
         folders=folders,
@@ -202,6 +204,19 @@ def _publisher(settings: KubernetesSettings, files: Secrets, store: KubernetesSt
         return None
     client = connect_s3(settings.object_store, files.s3_key())
     return Publisher(store, S3Named(client, BUNDLES), load_key(key))
+
+
+def _outside(settings: KubernetesSettings, files: Secrets, store: KubernetesStore) -> tuple[VaultReferences, ...]:
+    """What a project has beyond its namespace: files in the vault, where loaders keep any."""
+    if settings.object_store is None or not LoaderFiles(files.folder, settings.object_store).keeps():
+        return ()
+
+    def versions() -> list[tuple[str, int]]:
+        cohorts = (item for item in store.list(Kind.COHORT) if isinstance(item, Cohort))
+        return [(cohort.spec.project, cohort.spec.version) for cohort in cohorts]
+
+    client = connect_s3(settings.object_store, files.s3_key())
+    return (VaultReferences(S3Objects(client, VAULT), S3Named(client, VAULT), versions),)
 
 
 def _hub(settings: KubernetesSettings, files: Secrets) -> Hub | None:

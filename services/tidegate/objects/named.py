@@ -1,6 +1,6 @@
 """Small objects of a bucket by their name, where a hash would not find them: packs, and who names a file of the vault.
 
-Written by the loader's last job, read by egress review. The newest version counts.
+Written by the loader's last job, read by egress review and at the end of a project. The newest version counts.
 """
 
 import io
@@ -27,6 +27,11 @@ class S3Named:
             return
         with explained(name):
             self._client.put_object(self._bucket, name, io.BytesIO(content), len(content))
+
+    def forget(self, name: str) -> None:
+        """Hide it; what is gone already is no error. Its versions stay as long as the bucket's rules say."""
+        with explained(name):
+            self._client.remove_object(self._bucket, name)
 
     def read(self, name: str) -> bytes | None:
         """None where there is none."""
