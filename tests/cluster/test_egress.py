@@ -222,8 +222,10 @@ def reviewed_by(made: Request, name: str) -> bool:
     return any(review.person.subject == name and review.submitted for review in made.reviews)
 
 
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("what", ["database", "objects"])
+@pytest.mark.parametrize(
+    ("what", "step"),
+    [*(("database", step) for step in STEPS), *(("objects", step) for step in ("scanning", "approved", "releasing"))],
+)
 def test_killed_and_started_again_nothing_is_lost(
     office: World, server: Server, s3: Seaweed, what: str, step: str
 ) -> None:

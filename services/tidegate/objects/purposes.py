@@ -30,7 +30,7 @@ PURPOSES: Final[dict[str, dict[str, frozenset[Right]]]] = {
     "provisioner": {BUNDLES: READ_AND_WRITE, PACKS: READ, VAULT: frozenset({Right.READ, Right.FORGET})},
     "policy": {BUNDLES: READ},
     "loader": {VAULT: READ_AND_WRITE, PACKS: READ_AND_WRITE},
-    "egress": {QUARANTINE: ALL, RELEASED: READ},
+    "egress": {QUARANTINE: ALL, RELEASED: READ, PACKS: READ},
     "egress-worker": {QUARANTINE: ALL, RELEASED: READ_AND_WRITE, PACKS: READ},
 }
 # What a right is called in S3. `check` asks for the last two, whatever else a purpose may do.
