@@ -151,6 +151,11 @@ def test_the_hub_starts_neither_proxy_nor_services(wired: dict[str, dict[str, An
     assert started == ["culler"]
 
 
+def test_a_proxy_without_routes_is_found_within_seconds(wired: dict[str, dict[str, Any]]) -> None:
+    """It is a pod of its own, and JupyterHub looks after such a one every five minutes unless told otherwise."""
+    assert wired["JupyterHub"]["last_activity_interval"] <= 10
+
+
 def test_services_come_with_the_tokens_they_were_given(wired: dict[str, dict[str, Any]]) -> None:
     services = {service["name"]: service for service in wired["JupyterHub"]["services"]}
     assert set(services) == set(SERVICES)

@@ -35,6 +35,7 @@ from workspace.hub.shared import (
 from workspace.hub.site import CHAIN, Site
 
 PROXY_API_PORT: Final = 8001
+ROUTES_SECONDS: Final = 5
 SCHEMA: Final = "jupyterhub"
 # What admission, the policy's questions and the start page read; the hub has no right to the rest.
 READ: Final = (Kind.LICENCE, Kind.DATASET, Kind.PROJECT, Kind.GRANT, Kind.APPROVAL)
@@ -88,12 +89,13 @@ def traits(
             "hub_connect_url": addresses.hub,
             "db_url": address,
             "upgrade_db": True,
+            # A proxy that was started anew has no routes; only here does the hub look and put them back.
+            "last_activity_interval": ROUTES_SECONDS,
             "cookie_secret": cookie_secret(read_secret("cookie-secret", environ)),
             "spawner_class": WorkspaceSpawner,
             "services": _services(settings, environ),
         },
         "Proxy": {
-            # The proxy is another pod, whose routes are put back as soon as it is found without them.
             "should_start": False,
             "extra_routes": {f"{settings.review_host}/": addresses.egress},
         },
