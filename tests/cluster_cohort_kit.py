@@ -78,7 +78,7 @@ class Cohorting:
         return facts(self.project, self.dataset, project=self.name)
 
     def stand(self) -> None:
-        self.site.ground.stand(self.facts(), now(), stood=False)
+        self.site.ground.stand(self.facts(), now(), stood=False, approved=True)
         self.site.folders.prepare(self.facts(), now())
 
     def cohorts(self) -> KubernetesCohorts:

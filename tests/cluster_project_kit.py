@@ -42,12 +42,12 @@ class Site:
 
     def build(self, own: Facts, now: datetime) -> None:
         """Everything in the order of creation, without what lies between."""
-        self.ground.stand(own, now, stood=False)
+        self.ground.stand(own, now, stood=False, approved=True)
         self.folders.prepare(own, now)
         self.ground.open(own, now, stood=False)
 
     def mend(self, own: Facts, now: datetime) -> tuple[str, ...]:
-        return (*self.ground.stand(own, now, stood=True), *self.ground.open(own, now, stood=True))
+        return (*self.ground.stand(own, now, stood=True, approved=True), *self.ground.open(own, now, stood=True))
 
     def events(self) -> list[str]:
         return [str(record.event) for record in self.records]
@@ -65,9 +65,9 @@ def release_of(api: ClusterApi) -> None:
         api.apply(SERVICE, {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
 
 
-def facts_of(name: str, *people: str) -> Facts:
+def facts_of(name: str, *people: str, **spec: Any) -> Facts:
     """A project of these people; its archive is a number, so nobody has to be asked for a name."""
-    own = project(name)
+    own = project(name, **spec)
     archive = dataset(xnat={"server": "http://198.51.100.2:8080", "project": "CBIS-DDSM"})
     return facts(
         own, archive, *(grant(f"{name}-{person}", person=person, project=name) for person in people or ("rosa",))

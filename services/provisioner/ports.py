@@ -70,8 +70,11 @@ class Ground(Protocol):
     Each method is safe to repeat and writes nothing where nothing differs; all raise `TidegateError`.
     """
 
-    def stand(self, facts: Facts, now: datetime, *, stood: bool) -> tuple[str, ...]:
-        """Make or mend the fence. Answers what others had changed; with `stood`, what is missing was taken away."""
+    def stand(self, facts: Facts, now: datetime, *, stood: bool, approved: bool) -> tuple[str, ...]:
+        """Make or mend the fence. Answers what others had changed; with `stood`, what is missing was taken away.
+
+        Of a spec that is not `approved` nothing new is opened: no way to its archives, and no larger quota.
+        """
         ...
 
     def open(self, facts: Facts, now: datetime, *, stood: bool) -> tuple[str, ...]:

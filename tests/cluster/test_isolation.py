@@ -58,7 +58,7 @@ class Place:
             self.site.api.delete(Ref(NETWORK_POLICY, name, f"tg-{self.name}"))
 
     def mend(self) -> tuple[str, ...]:
-        return self.site.ground.stand(self.own, NOW, stood=True)
+        return self.site.ground.stand(self.own, NOW, stood=True, approved=True)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def release(cluster: Cluster) -> Iterator[ClusterSettings]:
 def place(cluster: Cluster, api: ClusterClient, release: ClusterSettings) -> Iterator[Place]:
     site = Site(api, settings=release)
     own = facts_of(f"iso{secrets.token_hex(4)}")
-    site.ground.stand(own, NOW, stood=False)
+    site.ground.stand(own, NOW, stood=False, approved=True)
     yield Place(cluster, site, own)
     cluster.delete("namespace", f"tg-{own.project.name}", "", "--wait=false")
 
@@ -137,7 +137,7 @@ def test_another_projects_pod_is_tried_too(place: Place, api: ClusterClient, rel
     """The neighbour is a canary that hangs on: it wears a workspace's labels and needs no more."""
     other = Site(api, settings=release)
     neighbour = facts_of(f"iso{secrets.token_hex(4)}")
-    other.ground.stand(neighbour, NOW, stood=False)
+    other.ground.stand(neighbour, NOW, stood=False, approved=True)
     isolation = place.isolation()
     with ThreadPoolExecutor(1) as pool:
         beside = pool.submit(Place(place.cluster, other, neighbour).prove)

@@ -101,6 +101,20 @@ def test_a_new_person_is_no_drift(deployed: tuple[Site, str]) -> None:
     assert site.api.get(Ref(QUOTA, "project", f"tg-{name}"))["spec"]["hard"]["pods"] == "10"  # type: ignore[index]
 
 
+def test_of_a_spec_nobody_approved_nothing_is_opened(deployed: tuple[Site, str]) -> None:
+    """More is asked for, and a way to another archive: neither is given, and what stood is no drift."""
+    site, name = deployed
+    asked = facts_of(name, "rosa", "ravi", resources={"cpus": 64})
+    before = site.api.get(Ref(QUOTA, "project", f"tg-{name}"))
+    assert site.ground.stand(asked, NOW, stood=True, approved=False) == ()
+    assert site.api.get(Ref(QUOTA, "project", f"tg-{name}")) == before
+    pull = site.api.get(Ref(NETWORK_POLICY, "loader-pull", f"tg-{name}"))
+    assert pull is not None
+    assert "egress" not in pull["spec"]
+    assert site.mend(asked, NOW) == ()
+    assert site.api.get(Ref(NETWORK_POLICY, "loader-pull", f"tg-{name}"))["spec"]["egress"]  # type: ignore[index]
+
+
 def other_hands(cluster: Cluster, kind: str, name: str, patch: str, namespace: str) -> None:
     where = ("--namespace", namespace) if namespace else ()
     cluster.kubectl("patch", kind, name, *where, "--type=merge", "--field-manager=somebody", "-p", patch)

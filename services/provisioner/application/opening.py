@@ -149,7 +149,8 @@ class Opening:
         status = case.status
         step = status.step(Name.FENCE)
         stood = status.deployed_digest is not None or (step is not None and step.state is StepState.DONE)
-        mended = self.ground.stand(case.facts, case.now, stood=stood)
+        approved = is_true(status, Kind.APPROVED)
+        mended = self.ground.stand(case.facts, case.now, stood=stood, approved=approved)
         if status.spawn_rights:
             mended += self.ground.open(case.facts, case.now, stood=True)
         if mended:

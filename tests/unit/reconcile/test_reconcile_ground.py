@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from model_kit import grant, project
+from model_kit import approval, grant, project
 from provisioner.domain.conditions import Kind, Reason
 from provisioner.domain.facts import Facts
 from reconcile_kit import DENY, KEY, MINUTE, SILENT, World, closing_approval
@@ -25,9 +25,9 @@ class Ground:
     errors: dict[str, TidegateError] = field(default_factory=dict)
     during: Callable[[], None] = lambda: None
 
-    def stand(self, facts: Facts, _now: datetime, *, stood: bool) -> tuple[str, ...]:
+    def stand(self, facts: Facts, _now: datetime, *, stood: bool, approved: bool) -> tuple[str, ...]:
         assert facts.project.name == KEY
-        self._note(f"stand{'' if stood else ' anew'}")
+        self._note(f"stand{'' if stood else ' anew'}{'' if approved else ' unapproved'}")
         changed, self.changed = self.changed, ()
         return changed
 
@@ -142,6 +142,19 @@ def test_it_is_mended_whatever_policy_says(world: World, ground: Ground, decisio
     world.deployed()
     world.policy.decision = decision  # type: ignore[assignment]
     world.look()
+    ground.told.clear()
+    world.look()
+    assert "stand" in ground.told
+
+
+def test_an_amendment_nobody_approved_is_not_built_on(world: World, ground: Ground) -> None:
+    world.deployed()
+    amended = project(resources={"cpus": 64})
+    world.put(amended)
+    ground.told.clear()
+    world.look()
+    assert "stand unapproved" in ground.told
+    world.put(approval(amended, name="second"))
     ground.told.clear()
     world.look()
     assert "stand" in ground.told

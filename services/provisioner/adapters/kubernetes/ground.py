@@ -1,12 +1,12 @@
 """`ports.Ground` on a cluster: the namespace and its guards, the hub's rights, and the hold on the project's record."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from provisioner.adapters.kubernetes.addresses import KubernetesAddresses
 from provisioner.adapters.kubernetes.apply import Applier
-from provisioner.adapters.kubernetes.kinds import PROJECT, ROLE_BINDING
+from provisioner.adapters.kubernetes.kinds import PROJECT, QUOTA, ROLE_BINDING
 from provisioner.adapters.kubernetes.render import Stage, render
 from provisioner.adapters.kubernetes.render.rights import HUB_SPAWN
 from provisioner.adapters.kubernetes.weeds import Weeds
@@ -27,9 +27,14 @@ class KubernetesGround:
     def _api(self) -> ClusterApi:
         return self.applier.api
 
-    def stand(self, facts: Facts, now: datetime, *, stood: bool) -> tuple[str, ...]:
+    def stand(self, facts: Facts, now: datetime, *, stood: bool, approved: bool) -> tuple[str, ...]:
         self._hold(facts.project.name)
-        changed = self._bring(Stage.FENCE, facts, now, stood=stood)
+        known = facts if approved else replace(facts, datasets=())
+        wanted = self._rendered(Stage.FENCE, known)
+        if not approved:
+            # How much may be used follows from the spec; what stands is that of the one last approved.
+            wanted = tuple(each for each in wanted if each["kind"] != QUOTA.kind)
+        changed = self.applier.bring(facts.project.name, Stage.FENCE, wanted, now, stood=stood)
         return (*changed, *self.weeds.pull(facts.project.name, now))
 
     def open(self, facts: Facts, now: datetime, *, stood: bool) -> tuple[str, ...]:
@@ -57,8 +62,10 @@ class KubernetesGround:
         self._api.replace(PROJECT, _with_finalisers(record, [*_finalisers(record), FINALISER]))
 
     def _bring(self, stage: Stage, facts: Facts, now: datetime, *, stood: bool) -> tuple[str, ...]:
-        wanted = render(stage, facts, self.addresses.of(facts), self.addresses.settings)
-        return self.applier.bring(facts.project.name, stage, wanted, now, stood=stood)
+        return self.applier.bring(facts.project.name, stage, self._rendered(stage, facts), now, stood=stood)
+
+    def _rendered(self, stage: Stage, facts: Facts) -> tuple[Manifest, ...]:
+        return render(stage, facts, self.addresses.of(facts), self.addresses.settings)
 
 
 def drop_binding(applier: Applier, project: str, name: str, now: datetime) -> None:
