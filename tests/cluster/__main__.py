@@ -12,7 +12,7 @@ from cluster import programs, site
 from cluster.down import down
 from cluster.images import load_image
 from cluster.places import HERE, REPOSITORY, RUN
-from cluster.up import cluster, restart, up
+from cluster.up import cluster, install, restart, up
 from tidegate.model import TidegateError
 
 
@@ -21,11 +21,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("what", choices=("up", "down", "test", "install", "start", "stop", "status", "load"))
     parser.add_argument("which", nargs="?", default="", help="a program for start and stop, an OCI archive for load")
     parser.add_argument("--keep", action="store_true", help="test: leave the cluster up")
+    parser.add_argument("--bare", action="store_true", help="up: the node and the world, without the chart")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.what == "test":
             return test(keep=chosen.keep)
-        _do(chosen.what, chosen.which)
+        _do(chosen.what, chosen.which, bare=chosen.bare)
     except TidegateError as error:
         print(error, file=sys.stderr)  # noqa: T201 - a program's message to its user
         return 1
@@ -34,6 +35,7 @@ def main(arguments: list[str]) -> int:
 
 def test(*, keep: bool) -> int:
     """Up, the tests of this folder, and down again whatever came out; the exit code is pytest's."""
+    install()
     try:
         up()
         return subprocess.run([sys.executable, "-m", "pytest", "-q", str(HERE)], cwd=REPOSITORY, check=False).returncode
@@ -47,10 +49,10 @@ def _images() -> dict[str, str]:
     return site.load_images()
 
 
-def _do(what: str, which: str) -> None:
+def _do(what: str, which: str, *, bare: bool) -> None:
     match what:
         case "up":
-            up()
+            up(bare=bare)
         case "down":
             down()
         case "install":

@@ -39,17 +39,18 @@ XNAT_PORT: Final = 8080
 POSTGRES_PORT: Final = 5432
 S3_PORT: Final = 8333
 PAGES_PORT: Final = 30080
-# Loopback ports of the machine that lead into the two namespaces: door -> (address, port).
-DOORS: Final = {
-    16443: (NODE_ADDRESS, API_PORT),
-    PAGES_PORT: (NODE_ADDRESS, PAGES_PORT),
-    15432: (POSTGRES_ADDRESS, POSTGRES_PORT),
-    18333: (S3_ADDRESS, S3_PORT),
-    18080: (XNAT_ADDRESS, XNAT_PORT),
-}
 API_DOOR: Final = 16443
 POSTGRES_DOOR: Final = 15432
 S3_DOOR: Final = 18333
+XNAT_DOOR: Final = 18080
+# Loopback ports of the machine that lead into the two namespaces: door -> (address, port).
+DOORS: Final = {
+    API_DOOR: (NODE_ADDRESS, API_PORT),
+    PAGES_PORT: (NODE_ADDRESS, PAGES_PORT),
+    POSTGRES_DOOR: (POSTGRES_ADDRESS, POSTGRES_PORT),
+    S3_DOOR: (S3_ADDRESS, S3_PORT),
+    XNAT_DOOR: (XNAT_ADDRESS, XNAT_PORT),
+}
 
 CONTAINERD: Final = SOCKETS / "containerd.sock"
 CILIUM: Final = SOCKETS / "cilium" / "cilium.sock"

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from cluster import images, network, node, objects, postgres, programs, volumes
+from cluster import images, network, node, objects, postgres, programs, site, volumes
 from cluster.control_plane import ControlPlane, prepare, start_control_plane
 from cluster.control_plane import programs as control_plane_programs
 from cluster.kit import Cluster
@@ -21,17 +21,19 @@ from cluster.places import (
     BIN,
     CONTAINERD,
     DNS_SERVICE,
-    DOORS,
     HERE,
     KUBECONFIG,
     LOGS,
     NODE,
     NODE_ADDRESS,
     NODE_NAME,
-    REPOSITORY,
+    PAGES_PORT,
+    POSTGRES_DOOR,
     RUN,
+    S3_DOOR,
     SOCKETS,
     WORLD,
+    XNAT_DOOR,
 )
 from cluster.programs import Program
 from cluster.secret_files import secret, secret_file
@@ -46,10 +48,17 @@ NODE_SECONDS: Final = 240
 CRDS: Final = node.CILIUM_FILES / "crds"
 
 
-def up() -> None:
-    """Everything, in order; each step prints a line with what it took."""
+def install() -> None:
+    """Packages and programs, built or as they are; a machine that cannot is told why and this process ends."""
+    for script in ("install", "build/build"):
+        if subprocess.run([HERE / script], check=False).returncode != 0:
+            raise SystemExit(1)
+
+
+def up(*, bare: bool = False) -> None:
+    """Everything, in order; each step prints a line with the seconds so far. `bare`: the chart is not installed."""
     began = time.monotonic()
-    for what, step in _STEPS:
+    for what, step in _STEPS if bare else (*_STEPS, *_CHART_STEPS):
         _say(began, what)
         step()
     _say(began, f"up. kubectl: {RUN / 'kubectl'}   addresses: {RUN / 'addresses'}")
@@ -97,11 +106,6 @@ _OURS: Final = (
     ("world", "cluster.world", WORLD),
     ("volumes", "cluster.volumes", ""),
 )
-
-
-def _install() -> None:
-    for script in ("install", "build/build"):
-        subprocess.run([HERE / script], check=True)
 
 
 def _make_world() -> None:
@@ -162,8 +166,11 @@ def _fill() -> None:
 
 
 def _write_addresses() -> None:
-    lines = [f"127.0.0.1:{port} -> {address}:{target}" for port, (address, target) in DOORS.items()]
-    (RUN / "addresses").write_text("\n".join([*lines, f"repository: {REPOSITORY}", ""]))
+    """For a person at this machine. The names are no DNS's: a browser is told that they are at 127.0.0.1."""
+    lines = [f"  127.0.0.1:{port:<6} {what}" for port, what in _DOOR_NAMES.items()]
+    pages = ("http://tidegate.test:30080 hub", "http://review.tidegate.test:30080 review", f"{RUN / 'kubectl'} ...")
+    hint = "chromium --host-resolver-rules='MAP *.tidegate.test 127.0.0.1, MAP tidegate.test 127.0.0.1'"
+    (RUN / "addresses").write_text("\n".join([*pages, hint, "Doors into the cluster's own networks:", *lines, ""]))
 
 
 _CONTAINERD_ASKED: Final = ("ctr", "--address", str(CONTAINERD), "version")
@@ -193,12 +200,21 @@ _DNS_DECOY: Final = (
 )
 
 
+_DOOR_NAMES: Final = {
+    API_DOOR: "API server",
+    PAGES_PORT: "pages",
+    POSTGRES_DOOR: "PostgreSQL (passwords: run/secrets/postgres-ROLE)",
+    S3_DOOR: "S3 (keys: run/secrets/s3-secret-key-PURPOSE)",
+    XNAT_DOOR: "sample XNAT (user tidegate-loader, run/secrets/xnat-password)",
+}
+
+
 def _say(began: float, what: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {time.monotonic() - began:5.0f} s  {what}", flush=True)  # noqa: T201
 
 
 _STEPS: Final[tuple[tuple[str, Callable[[], None]], ...]] = (
-    ("packages and programs", _install),
+    ("packages and programs", install),
     ("the world: beacon, sample XNAT, PostgreSQL, S3", _make_world),
     ("etcd, API server, controller manager, scheduler", _start_plane),
     ("containerd and the small images", _start_containerd),
@@ -206,4 +222,8 @@ _STEPS: Final[tuple[tuple[str, Callable[[], None]], ...]] = (
     ("database roles, buckets, storage class", _fill),
     ("node ready", _wait_for_node),
     ("addresses", _write_addresses),
+)
+_CHART_STEPS: Final[tuple[tuple[str, Callable[[], None]], ...]] = (
+    ("images built", site.build_images),
+    ("images loaded, chart installed", lambda: site.install(cluster(), site.load_images())),
 )
