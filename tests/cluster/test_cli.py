@@ -85,7 +85,8 @@ def test_applying_again_changes_nothing(terminal: Terminal) -> None:
 
 
 def test_an_officer_approves_in_their_own_name(terminal: Terminal) -> None:
-    name = yaml.safe_load((SAMPLES / "project.yaml").read_text(encoding="utf-8"))["metadata"]["name"]
+    documents = yaml.safe_load_all((SAMPLES / "project.yaml").read_text(encoding="utf-8"))
+    name = next(item["metadata"]["name"] for item in documents if item["kind"] == "Project")
     terminal.done("approve", "project", name, "--reason", "Within the aims.", "--as", "gwen", "--password-file", "-")
     (project,) = json.loads(terminal.done("get", "projects", name, "-o", "json"))
     (approval,) = json.loads(terminal.done("get", "approvals", f"{name}-1", "-o", "json"))
