@@ -24,7 +24,11 @@ FOREIGN_LOGS: Final = Path("/var/log/containers")
 
 
 def down() -> None:
-    """Everything of a running or half-started cluster; logs stay until the next start."""
+    """Everything of a running or half-started cluster; logs stay until the next start.
+
+    Raises:
+        TidegateError: ``cluster_left``, with what could not be removed.
+    """
     for name in programs.names_of(RUN):
         if name not in LAST:
             programs.stop(RUN, name, how=signal.SIGINT if name == "postgres" else signal.SIGTERM)
@@ -37,6 +41,8 @@ def down() -> None:
     network.remove_networks()
     _remove_cgroups()
     _remove_files()
+    if left := left_behind():
+        raise TidegateError("cluster_left", f"Taking down left behind: {', '.join(left)}.")
 
 
 def _end_pods() -> None:
@@ -114,7 +120,7 @@ def _remove_files() -> None:
 
 
 def left_behind() -> list[str]:
-    """What a take-down should have removed; empty when it did. The test of taking down reads it."""
+    """What should have been removed; empty when it was."""
     mounts = Path("/proc/self/mountinfo").read_text()
     found = [f"mount under {place}" for place in (RUN, SOCKETS) if f" {place}/" in mounts]
     found += [f"network namespace {name}" for name in (NODE, WORLD) if network.exists(name)]
