@@ -9,7 +9,10 @@ from typing import Any
 from cluster.kit import Cluster, eventually
 from cluster_cohort_kit import now, served
 from model_kit import approval, grant, licence, project
-from tidegate.model import AnyResource, Approval, Project
+from tidegate.cluster.client import connect
+from tidegate.cluster.custom import CUSTOM
+from tidegate.cluster.port import Ref
+from tidegate.model import AnyResource, Approval, Kind, Project
 
 OFFICERS = "tidegate:officers"
 GWEN = "tidegate:local:gwen"
@@ -55,8 +58,11 @@ class Live:
             self.officer().kubectl("create", "-f", "-", text=json.dumps(manifest(item)))
 
     def status(self) -> dict[str, Any]:
-        found = self.cluster.get("projects.tidegate.dev", self.name) or {}
-        return dict(found.get("status", {}))
+        return dict((self.record() or {}).get("status", {}))
+
+    def record(self) -> dict[str, Any] | None:
+        """The Project, by our own client: kubectl keeps what it once heard of a server's kinds."""
+        return connect(self.cluster.kubeconfig).get(Ref(CUSTOM[Kind.PROJECT], self.name))
 
     def phase(self) -> str:
         return str(self.status().get("phase", ""))
@@ -74,7 +80,7 @@ class Live:
 
     def close(self) -> None:
         """The closing and its own Approval; returns at once."""
-        found = self.cluster.get("projects.tidegate.dev", self.name)
+        found = self.record()
         if found is None:
             return
         own = Project.model_validate(

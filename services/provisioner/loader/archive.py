@@ -3,7 +3,8 @@
 Called by `work`. A file that is kept already is not sent again, so a job that was killed goes on where it was.
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,8 @@ from tidegate.objects.s3 import S3Key, S3Objects, S3Place, connect
 
 PLACE_FILE = "s3.json"
 ACCESS_FILE = "s3-access-key"
+TRIES = 5
+PAUSE_SECONDS = 2.0
 SECRET_FILE = "s3-secret-key"  # noqa: S105 - the name of a file
 
 
@@ -44,7 +47,8 @@ class Archive:
         if gathered is None or pack is None:
             raise stage_missing("sealed")
         digests = sorted({row.sha256 for row in gathered.rows})
-        self.references.write(f"references/{run.project.name}/v{run.version}.json", canonical_json(digests))
+        named = f"references/{run.project.name}/v{run.version}.json"
+        patiently(lambda: self.references.write(named, canonical_json(digests)))
         self._send(run, digests)
         self.packs.write(f"{run.project.name}.json", pack.model_dump_json().encode())
 
@@ -65,6 +69,18 @@ class Archive:
                 "A file that was sealed is gone from the volume before it was kept.",
                 "The next attempt pulls it again; if this comes back, have the volume checked.",
             ) from None
+
+
+def patiently(work: Callable[[], None], wait: Callable[[float], None] = time.sleep) -> None:
+    """A pod may start some seconds before the network opens its one way out; a store that is away stays away longer."""
+    for _ in range(TRIES):
+        try:
+            return work()
+        except TidegateError as error:
+            if error.code != "OBJECT_STORE_DOWN":
+                raise
+        wait(PAUSE_SECONDS)
+    return work()
 
 
 def archive_of(secrets: Path) -> Archive:

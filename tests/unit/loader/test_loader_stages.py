@@ -12,6 +12,7 @@ import model_kit
 from cohort_kit import MARKER, Bench, FolderSource, as_bytes, clean_mammogram, contents, planted, source_of
 from loader_kit import Jobs, order
 from provisioner.domain.loading import MOST_BYTES, Result, Stage, failed_result, read_lines, read_result
+from provisioner.loader.archive import patiently
 from tidegate.model import TidegateError
 
 ALL = (Stage.PULL, Stage.GATE, Stage.SEAL)
@@ -186,3 +187,28 @@ def test_two_orders_of_the_same_work_are_equal_at_any_time() -> None:
     later = order(now=model_kit.NOW + model_kit.YEAR)
     assert later.digest() == order().digest()
     assert order(fresh=True).digest() != order().digest()
+
+
+@pytest.mark.parametrize(("refusals", "waits"), [(0, 0), (3, 3)])
+def test_the_vault_waits_for_the_network_to_open(refusals: int, waits: int) -> None:
+    answers = [TidegateError("OBJECT_STORE_DOWN", "No.")] * refusals
+    waited: list[float] = []
+
+    def write() -> None:
+        if answers:
+            raise answers.pop()
+
+    patiently(write, waited.append)
+    assert len(waited) == waits
+
+
+@pytest.mark.parametrize(("code", "waits"), [("OBJECT_STORE_DOWN", 5), ("OBJECT_STORE_REFUSED", 0)])
+def test_the_vault_does_not_wait_for_ever_nor_for_a_refusal(code: str, waits: int) -> None:
+    waited: list[float] = []
+
+    def refuse() -> None:
+        raise TidegateError(code, "No.")
+
+    with pytest.raises(TidegateError, match=code):
+        patiently(refuse, waited.append)
+    assert len(waited) == waits

@@ -33,6 +33,8 @@ from tidegate.model import Step, TidegateError, digest_of
 
 # What a job cannot get over by waiting; it is made anew at the next try.
 HOPELESS: Final = frozenset({"IMAGE_NOT_PULLED", "LOADER_REFUSED", "QUOTA_EXCEEDED", "LOADER_NOT_STARTED"})
+# The stages with a destination, which need a key for it.
+WITH_SECRET: Final = frozenset({str(Stage.PULL), str(Stage.VAULT)})
 OF_JOB: Final = "batch.kubernetes.io/job-name"
 
 
@@ -128,7 +130,8 @@ class Jobs:
 
     def _remove(self, found: Manifest) -> None:
         name, namespace = found["metadata"]["name"], found["metadata"]["namespace"]
-        self._api.delete(Ref(SECRET, name, namespace))
+        if found["metadata"].get("labels", {}).get(STAGE) in WITH_SECRET:
+            self._api.delete(Ref(SECRET, name, namespace))
         self._api.delete(Ref(JOB, name, namespace), uid=found["metadata"]["uid"])
 
     def _check(self, look: Look, now: datetime) -> None:
