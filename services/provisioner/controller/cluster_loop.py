@@ -89,6 +89,9 @@ class ClusterLoop:
         self._cut_what_is_over(now)
         self._hourly(now)
         due, everything, following = self.asked.take(now)
+        for key in due:
+            # A look under way may wait for a canary or a policy server; what guards the project is put back beside it.
+            self.cuts.submit(key)
         for key in self._names() if self._everything(now, asked=everything) else due:
             self.looks.submit(key)
         nearest = min((at for at in (following, *dict(self.dates).values()) if at is not None), default=None)

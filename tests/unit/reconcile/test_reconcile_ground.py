@@ -1,5 +1,6 @@
 """Where isolation stands by itself: fence before proof, the hub's rights last, mending beside everything else."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,6 +9,10 @@ from pathlib import Path
 import pytest
 
 from model_kit import approval, grant, project
+from provisioner.adapters.embedded.heads import EmbeddedHeads
+from provisioner.controller.asked import Asked
+from provisioner.controller.cluster_loop import ClusterLoop
+from provisioner.controller.metrics import Metrics
 from provisioner.domain.conditions import Kind, Reason
 from provisioner.domain.facts import Facts
 from reconcile_kit import DENY, KEY, MINUTE, SILENT, World, closing_approval
@@ -27,6 +32,7 @@ class Ground:
 
     def stand(self, facts: Facts, _now: datetime, *, stood: bool, approved: bool) -> tuple[str, ...]:
         assert facts.project.name == KEY
+        self.during()
         self._note(f"stand{'' if stood else ' anew'}{'' if approved else ' unapproved'}")
         changed, self.changed = self.changed, ()
         return changed
@@ -258,3 +264,28 @@ def test_requests_that_cannot_be_counted_are_no_requests_done(world: World, monk
     status = world.look()
     assert status.phase is ProjectPhase.PENDING_DELETION
     assert status.step("deletion").code == "egress_unavailable"  # type: ignore[union-attr]
+
+
+def test_an_event_mends_beside_a_look_that_waits(world: World, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A canary takes seconds and a silent policy server more; what was taken away is back before they are done."""
+    asked = Asked(lambda: world.now)
+    loop = ClusterLoop(
+        store=world.store,
+        reconciler=world.reconciler(),
+        heads=EmbeddedHeads((), "provisioner"),
+        clock=lambda: world.now,
+        asked=asked,
+        meter=Metrics(),
+        settle=lambda _now: None,
+    )
+    world.register()
+    proving, mended = threading.Event(), threading.Event()
+    monkeypatch.setattr(world.probe, "prove", lambda _project: (proving.set(), mended.wait(20)))
+    loop.beat(world.now)
+    assert proving.wait(20)
+    ground.during = mended.set
+    asked.ask(KEY)
+    loop.beat(world.now)
+    assert mended.wait(10), "the fence was looked at while the canary ran"
+    assert loop.cuts.close(10)
+    assert loop.looks.close(10)
