@@ -12,7 +12,7 @@ from model_kit import approval, grant, licence, project
 from tidegate.cluster.client import connect
 from tidegate.cluster.custom import CUSTOM
 from tidegate.cluster.port import Ref
-from tidegate.model import AnyResource, Approval, Kind, Project
+from tidegate.model import AnyResource, Approval, Kind, Project, Stage
 
 OFFICERS = "tidegate:officers"
 GWEN = "tidegate:local:gwen"
@@ -86,7 +86,7 @@ class Live:
         own = Project.model_validate(
             {k: found[k] for k in ("apiVersion", "kind", "spec")} | {"metadata": {"name": self.name}}
         )
-        closing = own.model_copy(update={"spec": own.spec.model_copy(update={"stage": "closing"})})
+        closing = own.model_copy(update={"spec": own.spec.model_copy(update={"stage": Stage.CLOSING})})
         self.write(Project.model_validate(closing.model_dump(mode="json", by_alias=True)))
         subject = {"kind": "Project", "name": self.name, "digest": own.closing_digest()}
         self.approve(approval(own, name=f"{self.name}-close", at=now(), subject=subject))

@@ -92,11 +92,19 @@ class ClusterLoop:
         for key in due:
             # A look under way may wait for a canary or a policy server; what guards the project is put back beside it.
             self.cuts.submit(key)
-        for key in self._names() if self._everything(now, asked=everything) else due:
+        for key in due:
+            self._ask(key)
+        for key in self._names() if self._everything(now, asked=everything) else ():
             self.looks.submit(key)
         nearest = min((at for at in (following, *dict(self.dates).values()) if at is not None), default=None)
         seconds = (nearest - now).total_seconds() if nearest else BEAT_SECONDS
         return min(BEAT_SECONDS, max(0.0, seconds))
+
+    def _ask(self, key: str) -> None:
+        """What others changed is mended at once, also beside a look that takes long: it may be proving isolation."""
+        if self.looks.busy_with(key):
+            self.cuts.submit(key)
+        self.looks.submit(key)
 
     def _cut_what_is_over(self, now: datetime) -> None:
         """Dates first: what they end must not wait for a store that does not answer."""

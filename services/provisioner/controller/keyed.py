@@ -44,6 +44,11 @@ class KeyedPool:
         with self._lock:
             return bool(self._active)
 
+    def busy_with(self, key: str) -> bool:
+        """Whether this key is under way or waits for a thread."""
+        with self._lock:
+            return key in self._active
+
     def held_back(self, key: str, jitter: float) -> timedelta:
         """How long to leave a key alone after it raised; nothing for one that works."""
         tries = self._tries.get(key, 0)

@@ -1,6 +1,7 @@
 """The loop of a cluster: asked for by events, dates and the resync, and writing nothing where nothing differs."""
 
 import itertools
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from model_kit import NOW, approval, dataset, grant, licence, project
 from provisioner.adapters.embedded.heads import EmbeddedHeads
 from provisioner.controller.asked import Asked, concerned
 from provisioner.controller.cluster_loop import POLL, RESYNC, ClusterLoop
+from provisioner.controller.keyed import KeyedPool
 from provisioner.controller.metrics import Metrics
 from provisioner.ports import UnderWay
 from reconcile_kit import KEY, MINUTE, World
@@ -158,6 +160,21 @@ def test_a_hash_that_goes_on_in_a_job_takes_nothing_away_meanwhile(bench: Bench)
     step = bench.status().step("cohort")
     assert step is not None
     assert step.state == "done"
+
+
+def test_an_event_during_a_long_look_is_answered_beside_it(bench: Bench) -> None:
+    """What others change while the isolation is proved anew must not wait for the proof."""
+    bench.world.register()
+    enforced, gate = threading.Event(), threading.Event()
+    bench.world.pulls.during = lambda: bool(gate.wait(20)) or None  # type: ignore[assignment,return-value]
+    bench.loop.cuts = KeyedPool("cut", lambda _key: enforced.set(), 1)
+    bench.loop.beat(bench.world.now)
+    assert bench.loop.looks.busy_with(KEY)
+    bench.asked.ask(KEY)
+    bench.loop.beat(bench.world.now)
+    assert enforced.wait(10)
+    gate.set()
+    bench.beat()
 
 
 def test_a_look_that_raises_is_tried_again_later_and_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
