@@ -33,6 +33,14 @@ def ctr(*arguments: str) -> str:
     return run("ctr", "--address", str(CONTAINERD), "--namespace", "k8s.io", *arguments)
 
 
+def forget_all_but(kept: set[str], names: tuple[str, ...]) -> None:
+    """Images of those names that nobody needs any more; containerd then frees their room."""
+    for reference in ctr("images", "list", "-q").split():
+        ours = reference.startswith(tuple(f"{REGISTRY}/{name}@" for name in names))
+        if ours and reference not in kept:
+            ctr("images", "remove", reference)
+
+
 def forget(container: str) -> None:
     """End a container's task and forget it with its snapshot; its image stays."""
     socket = ("ctr", "--address", str(CONTAINERD), "--namespace", "k8s.io")

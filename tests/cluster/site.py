@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Final
 
-from cluster.images import is_loaded, load_image
+from cluster.images import forget_all_but, is_loaded, load_image
 from cluster.kit import Cluster
 from cluster.places import BIN, HERE, IMAGES, KUBECONFIG, REGISTRY, REPOSITORY, RUN
 from cluster.shell import run
@@ -40,6 +40,7 @@ def install(cluster: Cluster, images: dict[str, str]) -> None:
     """Namespace, Secrets and the release; returns when every pod is ready."""
     prepare_site(cluster, images)
     helm("upgrade", "--install", RELEASE, str(CHART), *value_files(), "--wait", f"--timeout={READY_SECONDS}s")
+    forget_all_but({*images.values(), *_in_use(cluster)}, NAMES)
 
 
 def prepare_site(cluster: Cluster, images: dict[str, str]) -> None:
@@ -63,6 +64,12 @@ def value_files() -> tuple[str, ...]:
 
 def pods(cluster: Cluster) -> list[dict[str, Any]]:
     return cluster.list("pods", NAMESPACE)
+
+
+def _in_use(cluster: Cluster) -> set[str]:
+    """By pods that are there, whoever made them: they may start a container anew."""
+    specs = [pod["spec"] for pod in cluster.list("pods")]
+    return {each["image"] for spec in specs for each in (*spec["containers"], *spec.get("initContainers", ()))}
 
 
 def _load(name: str) -> str:
