@@ -9,8 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from tornado.web import HTTPError
+
 import tidegate.web
-from tidegate.model import utc_now
+from tidegate.model import TidegateError, utc_now
 from workspace.hub.authenticator import LocalAccounts
 from workspace.hub.public import PublicSettings
 from workspace.hub.site import HubStore, Site
@@ -21,6 +23,7 @@ STATIC: Final = Path(tidegate.web.__file__).parent / "static"
 EGRESS_SCOPE: Final = "custom:egress:use"
 REFRESH_SECONDS: Final = 5
 LOGIN_DAYS: Final = 0.5
+UNAVAILABLE: Final = 503
 Values = dict[str, Any]
 Traits = dict[str, Values]
 
@@ -115,7 +118,11 @@ def _pages(site: Site) -> Values:
 
 async def _start_page(store: HubStore, settings: PublicSettings, name: str) -> StartPage:
     """In a thread: templates wait for it, and the hub goes on serving others meanwhile."""
-    return await asyncio.to_thread(lambda: StartPages(store, settings, utc_now()).of(name))
+    try:
+        return await asyncio.to_thread(lambda: StartPages(store, settings, utc_now()).of(name))
+    except TidegateError as error:
+        # The store does not answer; whose workspace runs can go on with it.
+        raise HTTPError(UNAVAILABLE, str(error), reason=error.code) from error
 
 
 def content_policy(settings: PublicSettings) -> str:

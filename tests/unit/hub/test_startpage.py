@@ -1,14 +1,17 @@
 """What each person's start page says and which doors it shows. The page hides; the doors themselves still refuse."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tornado.web import HTTPError
 
 import hub_kit
 from hub_kit import PROJECT, SECOND
-from tidegate.model import Condition, ProjectPhase, ProjectStatus, Step, StepState
+from tidegate.model import Condition, ProjectPhase, ProjectStatus, Step, StepState, TidegateError
 from workspace.hub.settings import HubSettings
+from workspace.hub.shared import _start_page
 from workspace.hub.startpage import PHASES, STEP_WORDS, StartPage, StartPages
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -134,6 +137,17 @@ def test_officers_see_what_waits_and_the_command_for_it(world: hub_kit.World) ->
     (waiting,) = page(world, "gwen").waiting
     assert (waiting.name, waiting.command) == (PROJECT, f"tidegate approve project {PROJECT}")
     assert page(world, "rosa").waiting == ()
+
+
+def test_a_store_that_does_not_answer_is_told_in_its_own_words() -> None:
+    class Silent:
+        def list(self, _kind: object) -> tuple[object, ...]:
+            raise TidegateError("cluster_unavailable", "The cluster does not answer.", "Try again.")
+
+    with pytest.raises(HTTPError) as caught:
+        asyncio.run(_start_page(Silent(), None, "rosa"))  # type: ignore[arg-type]  # nothing else is asked
+    assert (caught.value.status_code, caught.value.reason) == (503, "cluster_unavailable")
+    assert caught.value.log_message == "The cluster does not answer. Try again. [cluster_unavailable]"
 
 
 def test_a_stranger_sees_nothing(world: hub_kit.World) -> None:

@@ -4,6 +4,7 @@ The proxy is a Deployment of its own, and so are the services; the hub only know
 hub's pod, as the hub's own process. Secrets are read from files and stay in this process.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -36,6 +37,7 @@ from workspace.hub.site import CHAIN, Site
 
 PROXY_API_PORT: Final = 8001
 ROUTES_SECONDS: Final = 5
+FIRST_LOOK_SECONDS: Final = 10.0
 SCHEMA: Final = "jupyterhub"
 # What admission, the policy's questions and the start page read; the hub has no right to the rest.
 READ: Final = (Kind.LICENCE, Kind.DATASET, Kind.PROJECT, Kind.GRANT, Kind.APPROVAL)
@@ -66,7 +68,10 @@ def open_site(settings: KubernetesSettings, environ: Mapping[str, str] = os.envi
     secrets = Path(environ.get(SECRETS_VARIABLE, "/run/secrets/tidegate"))
     api = connect()
     reads = WatchedReads(api, READ)
-    reads.start()
+    # A hub that comes up while the API server is away still says whose login is whose, so that what runs goes on.
+    # Nobody is admitted until the watches know more.
+    with contextlib.suppress(TidegateError):
+        reads.start(FIRST_LOOK_SECONDS)
     store = KubernetesStore(api, PostgresLedger(Database.of_file(secrets / "database-url"), CHAIN), reads)
     policy = open_server_policy(store, settings.opa_url, secrets / "opa-token")
     return Site(settings, store, policy, sealed_claim(api))
