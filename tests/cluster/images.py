@@ -35,9 +35,13 @@ def ctr(*arguments: str) -> str:
 
 def forget_all_but(kept: set[str], names: tuple[str, ...]) -> None:
     """Images of those names that nobody needs any more; containerd then frees their room."""
-    for reference in ctr("images", "list", "-q").split():
-        ours = reference.startswith(tuple(f"{REGISTRY}/{name}@" for name in names))
-        if ours and reference not in kept:
+    prefixes = tuple(f"{REGISTRY}/{name}{mark}" for name in names for mark in "@:")
+    held = {reference.rsplit("@", 1)[-1] for reference in kept}
+    rows = [line.split()[:3] for line in ctr("images", "list").splitlines()[1:]]
+    over = {digest for reference, _, digest in rows if reference.startswith(prefixes) and digest not in held}
+    # An image is also known by the digest of its configuration; it stays until its last name is gone.
+    for reference, _, digest in rows:
+        if digest in over:
             ctr("images", "remove", reference)
 
 
