@@ -14,7 +14,7 @@ import pytest
 
 from cluster import images
 from cluster.kit import Cluster, eventually
-from cluster.places import IMAGES
+from cluster.places import IMAGES, REGISTRY
 from cluster.secret_files import secret
 from cluster_cohort_kit import Cohorting, loader_secrets, now, patiently, served
 from cluster_project_kit import release_of
@@ -48,7 +48,8 @@ def image(cluster: Cluster) -> str:
     archive = IMAGES / "services.tar"
     if not archive.exists():
         pytest.fail("The image of our services is not built. Run `images/build services` first.")
-    return images.load_image(archive)
+    pinned = f"{REGISTRY}/services@{(IMAGES / 'services.digest').read_text().strip()}"
+    return pinned if images.is_loaded(pinned) else images.load_image(archive)
 
 
 @pytest.fixture(scope="module")
