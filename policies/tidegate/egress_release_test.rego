@@ -91,3 +91,5 @@ test_another_points_question_is_undecided if {
 }
 
 test_nothing_asked_is_denied if decision({}).outcome == "deny"
+
+test_the_first_end_is_told if decision(fixture.release).deadline == "2026-09-01T00:00:00Z"

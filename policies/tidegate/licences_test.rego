@@ -122,3 +122,13 @@ test_a_commercial_purpose_that_must_be_asked_for_is_a_duty if {
 	{"approve"} == {d.kind | some d in licences.approve} with input as commercial with data.licences as ask
 	set() == licences.approve with input as fixture.start with data.licences as ask
 }
+
+test_silence_on_commerce_stops_no_other_purpose if {
+	codes(fixture.start, fixture.licences_but("commercial", "unknown")) == set()
+}
+
+test_the_term_that_is_missing_is_named if {
+	details := {reason.detail | some reason in licences.deny} with input as fixture.but(fixture.start, "/project/commercial", true)
+		with data.licences as fixture.licences_but("commercial", "unknown")
+	details == {"commercial use"}
+}
