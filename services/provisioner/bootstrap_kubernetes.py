@@ -62,6 +62,7 @@ from tidegate.objects.s3 import connect as connect_s3
 from tidegate.policy import open_server_policy
 from tidegate.policy.bundle import Publisher
 from tidegate.policy.signature import load_key
+from tidegate.store.heads import ClusterWitness
 from tidegate.store.kubernetes import KubernetesStore
 from tidegate.store.postgres import Database, PostgresLedger
 from tidegate.store.watched import STALE_SECONDS, WatchedReads
@@ -127,7 +128,7 @@ def build(settings: KubernetesSettings, files: Secrets, ended: Callable[[], None
     store = KubernetesStore(api, ledger, reads, fence=lambda: lease.transitions)
     journal = Journal(_fenced(ledger, lease))
     reconciler = _reconciler(settings, files, api, store, journal, clock, given)
-    heads = LedgerHeads(ledger, CHAIN)
+    heads = LedgerHeads(ledger, CHAIN, ClusterWitness(api, settings.namespace))
     loop = ClusterLoop(store, reconciler, heads, clock, asked, metrics, store.settle, resync=settings.resync)
     watching = Watching(asked.ask, [kind.resource() for kind in settings.foreign_kinds])
     publishing = Publishing(_publisher(settings, files, store) if given.publishes else None, clock, PUBLISH_SECONDS)
