@@ -71,7 +71,10 @@ lock: ## Resolve and hash all Python dependencies anew
 	@$(COMPILE) requirements/session.in -o requirements/session.txt
 	@$(COMPILE) pyproject.toml --extra demo -o requirements/demo.txt
 	@$(COMPILE) pyproject.toml --extra kubernetes -o requirements/kubernetes.txt
+	@$(COMPILE) requirements/services-image.in -o requirements/services-image.txt
+	@$(COMPILE) requirements/hub-image.in -o requirements/hub-image.txt
 	@$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
+	@$(COMPILE) tests/cluster/requirements/scanners.in -o tests/cluster/requirements/scanners.txt
 
 clean: ## Remove environments, caches and the demo's state
 	@rm -rf .venv .venv-workspace node_modules .cache .demo .mypy_cache .ruff_cache .hypothesis .coverage

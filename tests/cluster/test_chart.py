@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from cluster.chart_kit import CASES, CHART, KUBERNETES, helm, manifests, of_kind, pods, refusal, rendered, values_of
-from cluster.places import HERE, REPOSITORY
+from cluster.kit import Cluster
+from cluster.places import HERE, KUBECONFIG, REPOSITORY
 from egress_review.bootstrap.settings import KubernetesSettings as EgressSettings
 from provisioner.kubernetes_settings import KubernetesSettings as ProvisionerSettings
 from workspace.hub.kubernetes.settings import KubernetesSettings as HubSettings
@@ -240,6 +241,16 @@ def test_notes_of_a_secure_installation_say_where_the_pages_are(tmp_path: Path) 
 
 def test_an_older_kubernetes_is_refused() -> None:
     assert "kubeVersion" in refusal("minimal", "--kube-version", "1.33.9")
+
+
+@pytest.mark.parametrize(("level", "refused"), [("", True), ("baseline", True), ("restricted", False)])
+def test_a_namespace_that_lets_privileged_pods_in_is_refused(
+    cluster: Cluster, namespace: str, level: str, *, refused: bool
+) -> None:
+    if level:
+        cluster.kubectl("label", "namespace", namespace, f"pod-security.kubernetes.io/enforce={level}")
+    asking = ("--dry-run=server", "--kubeconfig", str(KUBECONFIG), "--namespace", namespace)
+    assert ("does not enforce Pod Security 'restricted'" in refusal("minimal", *asking)) is refused
 
 
 def test_no_two_renderings_differ(case: str) -> None:
