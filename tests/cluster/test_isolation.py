@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import pytest
 
 from cluster.kit import Cluster, eventually, probe_pod, reaches
-from cluster.places import BIN, CILIUM, IMAGES, POD_CIDR, REGISTRY, SERVICE_CIDR
+from cluster.loaded import services_image
+from cluster.places import BIN, CILIUM, POD_CIDR, SERVICE_CIDR
 from cluster.shell import run
 from cluster_project_kit import Site, facts_of
 from model_kit import NOW, project
@@ -86,7 +87,7 @@ def release(cluster: Cluster) -> Iterator[ClusterSettings]:
         cluster.apply({"apiVersion": SERVICE.api_version, "kind": "Service", "metadata": metadata, "spec": spec})
     for component in COMPONENTS:
         cluster.wait(f"pod/{component}", name, "condition=Ready")
-    image = f"{REGISTRY}/services@{(IMAGES / 'services.digest').read_text(encoding='utf-8').strip()}"
+    image = services_image()
     yield cluster_settings(namespace=name, release=name, services_image=image, never=(POD_CIDR, SERVICE_CIDR))
     cluster.delete("namespace", name, "", "--wait=false")
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from cluster.kit import Cluster, eventually
-from cluster.places import IMAGES, POD_CIDR, REGISTRY, SERVICE_CIDR
+from cluster.loaded import services_image
+from cluster.places import POD_CIDR, SERVICE_CIDR
 from cluster_project_kit import Site
 from model_kit import approval, dataset, grant, licence, project
 from provisioner.adapters.kubernetes.canary import KubernetesIsolation
@@ -102,7 +103,7 @@ def life(cluster: Cluster, tmp_path: Path) -> Iterator[Life]:
     client = connect(cluster.kubeconfig)
     api = client.impersonating("system:serviceaccount:tidegate:provisioner", ACCOUNTS)
     hub = client.impersonating("system:serviceaccount:tidegate:hub", ACCOUNTS)
-    image = f"{REGISTRY}/services@{(IMAGES / 'services.digest').read_text(encoding='utf-8').strip()}"
+    image = services_image()
     site = Site(api, settings=cluster_settings(services_image=image, never=(POD_CIDR, SERVICE_CIDR)))
     world = World(tmp_path / "state", ground=site.ground)
     world.folders = site.folders  # type: ignore[assignment]
