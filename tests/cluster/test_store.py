@@ -234,6 +234,20 @@ def test_a_write_whose_outcome_could_not_be_recorded_is_recorded_later(api: Clus
     assert events(store, before) == [Event.STORE_WRITE_INTENDED, Event.RESOURCE_CREATED]
 
 
+def test_a_process_whose_lease_went_to_another_writes_nothing(api: ClusterClient, server: Server) -> None:
+    """It was paused; the one that took over has written with a higher number since."""
+    ledger = server.ledger("tidegate_provisioner", "provisioner")
+    name = fresh("p")
+    store_of(api, server).put(project(name), record(), NOW)
+    new, old = (KubernetesStore(api, ledger, fence=lambda term=term: term) for term in (8, 7))
+    assert new.put_project_status(name, ProjectStatus(phase=ProjectPhase.DEPLOYED), record(), NOW)
+    with pytest.raises(TidegateError, match="lease_lost"):
+        old.put_project_status(name, ProjectStatus(phase=ProjectPhase.SUSPENDED), record(), NOW)
+    with pytest.raises(TidegateError, match="lease_lost"):
+        old.append(record(), NOW)
+    assert new.project_status(name).phase is ProjectPhase.DEPLOYED
+
+
 def test_a_status_of_a_project_that_is_gone_is_refused(store: KubernetesStore) -> None:
     status = ProjectStatus(phase=ProjectPhase.DELETED)
     with pytest.raises(TidegateError, match="project_unknown"):
