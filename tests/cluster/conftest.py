@@ -22,7 +22,7 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     plane = ControlPlane(folder, "127.0.0.1", port, etcd, peer, f"https://127.0.0.1:{port}")
     try:
         prepare(plane)
-        start_control_plane(plane, scheduler=False)
+        start_control_plane(plane, scheduler=False, tied=True)
         yield Cluster(plane.kubeconfig, plane.audit_log)
     finally:
         for name in programs.names_of(folder):

@@ -51,13 +51,14 @@ class ControlPlane:
         return self.folder / f"kubeconfig-{who}"
 
 
-def programs(plane: ControlPlane, *, scheduler: bool) -> tuple[Program, ...]:
+def programs(plane: ControlPlane, *, scheduler: bool, tied: bool = False) -> tuple[Program, ...]:
     """In the order of starting."""
     parts = [("etcd", _etcd(plane)), ("kube-apiserver", _api_server(plane)), ("kube-controller-manager", _kcm(plane))]
     if scheduler:
         parts.append(("kube-scheduler", _scheduler(plane)))
     return tuple(
-        Program(name, (str(BIN / name), *flags), plane.folder, plane.network, {"GOGC": "50"}) for name, flags in parts
+        Program(name, (str(BIN / name), *flags), plane.folder, plane.network, {"GOGC": "50"}, tied=tied)
+        for name, flags in parts
     )
 
 
@@ -75,9 +76,9 @@ def prepare(plane: ControlPlane) -> Authority:
     return authority
 
 
-def start_control_plane(plane: ControlPlane, *, scheduler: bool) -> None:
+def start_control_plane(plane: ControlPlane, *, scheduler: bool, tied: bool = False) -> None:
     """Start every part; returns when the API server says it is ready."""
-    etcd, api, *others = programs(plane, scheduler=scheduler)
+    etcd, api, *others = programs(plane, scheduler=scheduler, tied=tied)
     start(etcd)
     start(api)
     wait_for("the API server", lambda: is_ready(plane), READY_SECONDS, api)

@@ -17,7 +17,10 @@ from tidegate.model import TidegateError
 
 @dataclass(frozen=True)
 class Program:
-    """What is started. `folder` gets its log and pid file; `network` is a namespace or, empty, the machine's."""
+    """What is started. `folder` gets its log and pid file; `network` is a namespace or, empty, the machine's.
+
+    What is `tied` ends with the process that started it, however that ended.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -26,6 +29,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str = ""
     cgroup: Path | None = None
+    tied: bool = False
 
     @property
     def log(self) -> Path:
@@ -107,6 +111,8 @@ def _wrapped(program: Program) -> list[str]:
     command = list(program.command)
     if program.user:
         command = ["setpriv", f"--reuid={program.user}", f"--regid={program.user}", "--clear-groups", *command]
+    if program.tied:
+        command = ["setpriv", "--pdeathsig=KILL", *command]
     if program.network:
         command = ["nsenter", f"--net=/run/netns/{program.network}", "--", *command]
     if program.cgroup:
