@@ -94,7 +94,7 @@ class Jobs:
             raise UnderWay
         if not is_over(look):
             self._check(look, now)
-            return Heard(step=last_step(read_lines(self._output(look))))
+            return Heard(step=last_step(read_lines(self._progress(look))))
         records = tuple(line.record for line in read_lines(self._output(look)) if line.record is not None)
         return Heard(result=result_of(look), records=records)
 
@@ -154,8 +154,15 @@ class Jobs:
         events = (event for event in self._api.list(EVENT, namespace) if event["involvedObject"].get("uid") == uid)
         return Look(found, None, tuple(events))
 
+    def _progress(self, look: Look) -> str:
+        """How far it is, where that can be told: no container yet and a kubelet that is away are no failure."""
+        try:
+            return self._output(look)
+        except TidegateError:
+            return ""
+
     def _output(self, look: Look) -> str:
-        """What the loader wrote; nothing while its container is not there yet."""
+        """What the loader wrote. Of a job that is over it is wanted whole: the ledger's records are in it."""
         if look.pod is None:
             return ""
         metadata = look.pod["metadata"]
