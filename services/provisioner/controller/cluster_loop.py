@@ -90,9 +90,6 @@ class ClusterLoop:
         self._hourly(now)
         due, everything, following = self.asked.take(now)
         for key in due:
-            # A look under way may wait for a canary or a policy server; what guards the project is put back beside it.
-            self.cuts.submit(key)
-        for key in due:
             self._ask(key)
         for key in self._names() if self._everything(now, asked=everything) else ():
             self.looks.submit(key)
@@ -101,7 +98,7 @@ class ClusterLoop:
         return min(BEAT_SECONDS, max(0.0, seconds))
 
     def _ask(self, key: str) -> None:
-        """What others changed is mended at once, also beside a look that takes long: it may be proving isolation."""
+        """What others changed is mended at once, also beside a look that waits for a canary or a policy server."""
         if self.looks.busy_with(key):
             self.cuts.submit(key)
         self.looks.submit(key)
