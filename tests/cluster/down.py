@@ -39,7 +39,7 @@ def down() -> None:
     volumes.remove_volumes()
     _unmount()
     network.remove_networks()
-    _remove_cgroups()
+    remove_cgroups(node.cgroups())
     _remove_files()
     if left := left_behind():
         raise TidegateError("cluster_left", f"Taking down left behind: {', '.join(left)}.")
@@ -47,14 +47,19 @@ def down() -> None:
 
 def _end_pods() -> None:
     """Containers are ended and forgotten; images stay for the next start."""
-    for group in node.cgroups():
-        for file in group.rglob("cgroup.procs"):
-            if file.parent != group:
-                _kill_all(file)
+    kill_pods(node.cgroups())
     if programs.is_running(RUN, "containerd"):
         with contextlib.suppress(TidegateError):
             for container in images.ctr("containers", "list", "-q").split():
                 images.forget(container)
+
+
+def kill_pods(groups: tuple[Path, ...]) -> None:
+    """What runs below the groups; the node's own programs are in the groups themselves."""
+    for group in groups:
+        for file in group.rglob("cgroup.procs"):
+            if file.parent != group:
+                _kill_all(file)
 
 
 def _kill_shims() -> None:
@@ -86,9 +91,9 @@ def _unmount() -> None:
         run("umount", "--lazy", place)
 
 
-def _remove_cgroups() -> None:
+def remove_cgroups(groups: tuple[Path, ...]) -> None:
     """A group can be removed once the last of its processes is gone."""
-    for group in node.cgroups():
+    for group in groups:
         inner = sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True) if group.exists() else []
         for folder in (*inner, *([group] if group.exists() else [])):
             _remove_group(folder)

@@ -25,7 +25,7 @@ from cluster.places import (
 from cluster.programs import Program
 from cluster.shell import answers, run
 
-CGROUP: Final = "tidegate"
+CGROUP: Final = "tidegate-cluster"
 CGROUPS: Final = Path("/sys/fs/cgroup")
 CNI: Final = RUN / "cni"
 PAUSE: Final = f"{REGISTRY}/pause:1"
