@@ -62,7 +62,7 @@ def grant(name: str = "rosa", *, role: str = "researcher", person: str = "rosa",
     return Grant(metadata={"name": name}, spec={**body, **spec})
 
 
-def approval(subject: Project, *, by: str = "gwen", name: str | None = None, **spec: Any) -> Approval:
+def approval(subject: Project, /, *, by: str = "gwen", name: str | None = None, **spec: Any) -> Approval:
     body = {
         "subject": {"kind": subject.kind, "name": subject.name, "digest": subject.digest()},
         "verdict": "approve",
