@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 if TYPE_CHECKING:
     import subprocess
@@ -15,6 +15,9 @@ PROJECT = "breast-density"
 
 class Place(Protocol):
     """A Tidegate to click through. Addresses without a slash at the end."""
+
+    @property
+    def project(self) -> str: ...
 
     @property
     def hub(self) -> str: ...
@@ -77,20 +80,21 @@ def officer_approves(place: Place, person: Persons, accessible: Check, picture: 
     place.register()
     page = person("gwen")
     expect(page.get_by_role("heading", name="Projects waiting for approval")).to_be_visible()
-    expect(page.get_by_text(f"tidegate approve project {PROJECT}")).to_be_visible()
+    expect(page.get_by_text(f"tidegate approve project {place.project}")).to_be_visible()
     accessible(page)
     picture(page, "officer")
     place.approve()
     page.reload()
-    expect(page.get_by_text("None at the moment.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Projects waiting for approval")).to_be_visible()
+    expect(page.get_by_text(f"tidegate approve project {place.project}")).to_have_count(0)
 
 
 def researcher_asks(place: Place, person: Persons, accessible: Check, picture: Picture) -> str:
     page = person("rosa")
-    expect(page.get_by_text("Ready", exact=True)).to_be_visible()
+    expect(card_of(page, place.project).get_by_text("Ready", exact=True)).to_be_visible()
     accessible(page)
     picture(page, "start-page")
-    open_workspace(page)
+    open_workspace(page, place.project)
     run_cell(page, CELL)
     expect(page.get_by_text("8 images of MG")).to_be_visible(timeout=60_000)
     expect(page.locator(".jp-OutputArea img")).to_be_visible()
@@ -100,9 +104,14 @@ def researcher_asks(place: Place, person: Persons, accessible: Check, picture: P
     return confirm(place, person, accessible, picture)
 
 
-def open_workspace(page: Page) -> None:
-    page.get_by_role("link", name="Open workspace").click()
-    page.wait_for_url(f"**/user/rosa/{PROJECT}/lab**", timeout=90_000)
+def card_of(page: Page, project: str) -> Locator:
+    """Where the start page speaks of one project."""
+    return page.locator("section", has=page.locator(f"#project-{project}"))
+
+
+def open_workspace(page: Page, project: str) -> None:
+    card_of(page, project).get_by_role("link", name="Open workspace").click()
+    page.wait_for_url(f"**/user/rosa/{project}/lab**", timeout=90_000)
     page.locator(".jp-LauncherCard[data-category='Notebook']").first.click(timeout=60_000)
     page.locator(".jp-Notebook .cm-content").first.wait_for(timeout=60_000)
     kernel_is_idle(page)
@@ -141,7 +150,7 @@ def checkers_vote(address: str, place: Place, person: Persons, accessible: Check
     for number, name in enumerate(("chidi", "cleo"), 1):
         page = person(name)
         page.goto(f"{place.review}/queue")
-        row = page.get_by_role("row", name=PROJECT)
+        row = page.get_by_role("row", name=place.project)
         reload_until(page, lambda found=row: found.count() > 0)
         accessible(page)
         row.get_by_role("link").first.click()

@@ -33,6 +33,7 @@ class Site:
     port: int
     objects: Path
     process: "subprocess.Popen[str]"
+    project: str = PROJECT
 
     @property
     def hub(self) -> str:

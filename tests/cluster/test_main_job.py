@@ -1,6 +1,6 @@
 """The main job clicked through in Chromium by four people, on the cluster."""
 
-from collections.abc import Iterator
+import secrets
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,8 @@ from job_kit import the_whole_job
 
 
 @pytest.fixture
-def whole_site(cluster: Cluster, tmp_path: Path) -> Iterator[ClusterSite]:
-    site = ClusterSite(cluster, tmp_path)
+def whole_site(cluster: Cluster, tmp_path: Path) -> ClusterSite:
+    site = ClusterSite(cluster, tmp_path, f"job-{secrets.token_hex(3)}")
     site.prepare()
     return site
 
