@@ -56,7 +56,7 @@ class Tickets(Protocol):
 
     def ticket(self) -> Ticket: ...
 
-    def renew(self, used: Ticket) -> Ticket: ...
+    def renew(self, used: Ticket) -> bool: ...
 
 
 class XnatConnection:
@@ -86,13 +86,14 @@ class XnatConnection:
         with self._lock:
             return Ticket(self._number, self._session.interface.cookies.get_dict())
 
-    def renew(self, used: Ticket) -> Ticket:
-        """A login newer than `used`: whoever comes first logs in, the others take what it got."""
+    def renew(self, used: Ticket) -> bool:
+        """See to a login newer than `used`: whoever comes first logs in and is told so, the others take what it got."""
         with self._lock:
-            if used.number == self._number:
-                self._close()
-                self._log_in()
-        return self.ticket()
+            if used.number != self._number:
+                return False
+            self._close()
+            self._log_in()
+            return True
 
     def rows(self, path: str, columns: str = "") -> list[Row]:
         """A listing's rows. `columns` as XNAT wants them."""

@@ -26,6 +26,8 @@ CHUNK: Final = 1024 * 1024
 OK: Final = 200
 # A new login may mend these.
 OF_THE_LOGIN: Final = frozenset({Code.XNAT_LOGIN_REFUSED, Code.XNAT_ANSWERED_HTML})
+# A file that ends the login takes the files beside it along, and now and then one of those is heard of first.
+LOGINS_FOR_ONE_FILE: Final = 4
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: another file failed, or the person interrupted
@@ -70,18 +72,16 @@ class Transfer:
                 return self._try(line, part, ticket)
             except _Failed as failed:
                 code = failed.code
-                if code in OF_THE_LOGIN and self.tickets.ticket().number != ticket.number:
-                    continue  # Another transfer renewed the login meanwhile: the answer was to the old one.
+                if code in OF_THE_LOGIN and not self.tickets.renew(ticket):
+                    continue  # Another file met it first: the answer says nothing of this one.
                 failures[code] = failures.get(code, 0) + 1
-                if not self.backoff.may_retry(code, failures[code]):
+                if not self._may_retry(code, failures[code]):
                     raise failure(_shown(code), self.server, line.label) from None
-                self._before_next(code, failures[code], ticket)
+                if code not in OF_THE_LOGIN:
+                    self.backoff.wait(failures[code])
 
-    def _before_next(self, code: Code, failed: int, ticket: Ticket) -> None:
-        if code in OF_THE_LOGIN:
-            self.tickets.renew(ticket)
-        else:
-            self.backoff.wait(failed)
+    def _may_retry(self, code: Code, failed: int) -> bool:
+        return failed < LOGINS_FOR_ONE_FILE if code in OF_THE_LOGIN else self.backoff.may_retry(code, failed)
 
     def _try(self, line: PlanLine, part: Path, ticket: Ticket) -> Fetched:
         measure = Measure()
