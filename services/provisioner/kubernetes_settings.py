@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from provisioner.adapters.kubernetes.cohorts.objects import CohortSettings
 from provisioner.adapters.kubernetes.settings import ClusterSettings
-from tidegate.model import ExitCode, TidegateError
+from tidegate.cluster import mounted
 from tidegate.objects.s3 import S3Key, S3Place
 
-SETTINGS_VARIABLE = "TIDEGATE_SETTINGS"
-SECRETS_VARIABLE = "TIDEGATE_SECRETS"
 PORTS = {"http": 80, "https": 443}
 
 
@@ -83,15 +81,8 @@ def read_settings(env: Mapping[str, str]) -> tuple[KubernetesSettings, Secrets]:
     Raises:
         TidegateError: ``settings_invalid``, naming each wrong, missing or unknown field.
     """
-    path = Path(env.get(SETTINGS_VARIABLE, "/etc/tidegate/settings.json"))
-    try:
-        settings = KubernetesSettings.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise _invalid(f"{path} cannot be read ({error.strerror})") from error
-    except ValidationError as error:
-        problems = (f"{'.'.join(str(p) for p in item['loc'])}: {item['msg']}" for item in error.errors())
-        raise _invalid("; ".join(problems)) from None
-    return settings, Secrets(Path(env.get(SECRETS_VARIABLE, "/run/secrets/tidegate")))
+    settings = mounted.read_settings(KubernetesSettings, "the provisioner", env)
+    return settings, Secrets(mounted.secrets_folder(env))
 
 
 def host_and_port(endpoint: str) -> str:
@@ -100,8 +91,3 @@ def host_and_port(endpoint: str) -> str:
     if url.scheme not in PORTS or not url.hostname:
         return endpoint
     return f"{url.hostname}:{url.port or PORTS[url.scheme]}"
-
-
-def _invalid(why: str) -> TidegateError:
-    sentence = f"The provisioner's settings cannot be used: {why}."
-    return TidegateError("settings_invalid", sentence, "Correct the chart's values.", ExitCode.USAGE)

@@ -34,19 +34,14 @@ bundle.pem: |
   ports:
     - name: opa-health
       containerPort: 8282
-  # Up is enough: a server without a bundle answers that it has none, and the service beside it must show that to people.
+  # No readiness: a policy server that is down must not take the pages from people and the hub from open workspaces. The
+  # service beside it refuses what has to be asked, and says why.
   livenessProbe:
     httpGet:
       path: /health
       port: opa-health
     initialDelaySeconds: 5
     periodSeconds: 10
-    timeoutSeconds: 5
-  readinessProbe:
-    httpGet:
-      path: /health
-      port: opa-health
-    periodSeconds: 5
     timeoutSeconds: 5
   resources:
     {{- toYaml .root.Values.opa.resources | nindent 4 }}

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from django.db import connection
 
 from egress_review.adapters.db.postgres import check_migrated, database_of
-from egress_review.bootstrap.settings import KubernetesSettings, load_settings, read_secret, secrets_folder
+from egress_review.bootstrap.settings import KubernetesSettings, load_settings
 from egress_review.ports import Ports
+from tidegate.cluster.mounted import read_secret, secrets_folder
 from tidegate.cluster.names import HUB_PORT
 from tidegate.identity import HubOAuthSettings
 

@@ -13,9 +13,10 @@ from egress_review.adapters.scan import FileScanner
 from egress_review.adapters.spool import Spool, spooled
 from egress_review.adapters.views import StoreViews
 from egress_review.bootstrap.cluster import DATABASE, Cluster
-from egress_review.bootstrap.settings import ObjectStoreSettings, read_secret
+from egress_review.bootstrap.settings import ObjectStoreSettings
 from egress_review.ports import Ports
 from tidegate.cluster.client import connect as connect_cluster
+from tidegate.cluster.mounted import read_secret
 from tidegate.model import Kind
 from tidegate.objects.named import S3Named
 from tidegate.objects.s3 import S3Key, S3Objects, S3Place, connect

@@ -14,7 +14,7 @@ from django.db import connection
 from egress_review.adapters.db.postgres import database_of, give_rights
 from egress_review.bootstrap.cluster import DATABASE
 from egress_review.bootstrap.framework import APPS
-from egress_review.bootstrap.settings import read_secret, secrets_folder
+from tidegate.cluster.mounted import read_secret, secrets_folder
 
 
 def migrate(environ: Mapping[str, str] = os.environ) -> None:

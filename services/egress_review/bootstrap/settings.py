@@ -18,19 +18,14 @@ spool's ``jobs`` may be mounted there read-only. Migrations are ``python -m egre
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from tidegate.model import ExitCode, TidegateError
+from tidegate.cluster.mounted import read_settings
 from tidegate.model.names import Frozen, Line
 from tidegate.objects.purposes import PACKS, QUARANTINE, RELEASED
 
-FILE_VARIABLE: Final = "TIDEGATE_SETTINGS"
-SECRETS_VARIABLE: Final = "TIDEGATE_SECRETS"
-FILE: Final = "/etc/tidegate/settings.json"
-SECRETS: Final = "/run/secrets/tidegate"
 HOST = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?"
 Origin = Annotated[str, Field(pattern=rf"^https?://{HOST}(:[0-9]{{1,5}})?$")]
 
@@ -64,41 +59,5 @@ class KubernetesSettings(Frozen):
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> KubernetesSettings:
-    """The settings of this pod.
-
-    Raises:
-        TidegateError: ``settings_invalid``, with the fields and what is wrong with them.
-    """
-    path = Path(environ.get(FILE_VARIABLE, FILE))
-    try:
-        return KubernetesSettings.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise _invalid(f"{path} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise _invalid("; ".join(faults)) from error
-
-
-def secrets_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    return Path(environ.get(SECRETS_VARIABLE, SECRETS))
-
-
-def read_secret(folder: Path, name: str) -> str:
-    """The text of one secret file. Raises ``secret_missing``, which names the file and never what is in it."""
-    try:
-        text = (folder / name).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        text = ""
-    if not text:
-        raise TidegateError(
-            "secret_missing",
-            f"The secret file {folder / name} is missing, empty or unreadable.",
-            "Name a Secret that has it in the chart's values.",
-            ExitCode.USAGE,
-        )
-    return text
-
-
-def _invalid(why: str) -> TidegateError:
-    fix = "Correct the chart's values."
-    return TidegateError("settings_invalid", f"The settings of review cannot be used: {why}.", fix, ExitCode.USAGE)
+    """The settings of this pod. Raises ``settings_invalid``."""
+    return read_settings(KubernetesSettings, "review", environ)

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from tidegate.cli.session import DEFAULT_STATE, StateOption
-from tidegate.demo.run import demo
 from tidegate.embedded.settings import Settings
 from tidegate.embedded.up import up
 
@@ -28,4 +27,6 @@ def demo_command(
     leave: Annotated[bool, typer.Option("--exit", help="Stop after the walk; exit 0 only if every step held.")] = False,
 ) -> int:
     """Start everything with sample data, walk the main job as its users would, then stay up."""
+    from tidegate.demo.run import demo  # noqa: PLC0415 - the demo's own packages are not in the images of a cluster
+
     return demo(Settings(state=state, port=port), stay=not leave)

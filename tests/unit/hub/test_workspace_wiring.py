@@ -10,12 +10,13 @@ import pytest
 
 import workspace_kit
 from hub_kit import PROJECT
+from tidegate.cluster.mounted import read_secret, secrets_folder
 from tidegate.cluster.port import Manifest, Ref
 from tidegate.model import TidegateError
 from tidegate.model.status import CohortStatus
 from workspace.hub.kubernetes.addresses import service_url
 from workspace.hub.kubernetes.claims import sealed_claim
-from workspace.hub.kubernetes.settings import SERVICES, load_settings, read_secret
+from workspace.hub.kubernetes.settings import SERVICES, load_settings
 from workspace.hub.kubernetes.spawner import WorkspaceSpawner
 from workspace.hub.kubernetes.wiring import Addresses, cookie_secret, database_address, traits
 from workspace.hub.machine import MachineSite
@@ -105,7 +106,7 @@ def test_a_secret_that_is_not_there_is_named_and_never_shown(tmp_path: Path, con
     elif content is not None:
         path.write_text(content)
     with pytest.raises(TidegateError, match="proxy-token") as caught:
-        read_secret("proxy-token", {"TIDEGATE_SECRETS": str(tmp_path)})
+        read_secret(secrets_folder({"TIDEGATE_SECRETS": str(tmp_path)}), "proxy-token")
     assert caught.value.code == "secret_missing"
 
 
@@ -266,4 +267,6 @@ def test_a_folder_of_secrets_need_not_be_ours_alone(environ: dict[str, str]) -> 
     path = Path(environ["TIDEGATE_SECRETS"]) / "cookie-secret"
     path.chmod(0o440)
     assert stat.S_IMODE(path.stat().st_mode) == 0o440
-    assert cookie_secret(read_secret("cookie-secret", environ)) == bytes.fromhex(SECRETS["cookie-secret"])
+    assert cookie_secret(read_secret(secrets_folder(environ), "cookie-secret")) == bytes.fromhex(
+        SECRETS["cookie-secret"]
+    )

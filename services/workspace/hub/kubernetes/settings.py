@@ -23,17 +23,14 @@ the Kubernetes API; egress and provisioner to hub 8081.
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from tidegate.model import ExitCode, TidegateError
+from tidegate.cluster.mounted import read_settings
 from tidegate.model.names import Frozen, Line
 from workspace.hub.public import PublicSettings
 
-FILE_VARIABLE: Final = "TIDEGATE_SETTINGS"
-SECRETS_VARIABLE: Final = "TIDEGATE_SECRETS"
 SERVICES: Final = ("provisioner", "egress", "culler")
 HOST = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?"
 Origin = Annotated[str, Field(pattern=rf"^https?://{HOST}(:[0-9]{{1,5}})?$")]
@@ -77,42 +74,5 @@ class KubernetesSettings(PublicSettings):
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> KubernetesSettings:
-    """The settings of this pod.
-
-    Raises:
-        TidegateError: ``settings_invalid``, with the fields and what is wrong with them.
-    """
-    path = Path(environ.get(FILE_VARIABLE, "/etc/tidegate/settings.json"))
-    try:
-        return KubernetesSettings.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise _invalid(f"{path} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise _invalid("; ".join(faults)) from error
-
-
-def read_secret(name: str, environ: Mapping[str, str] = os.environ) -> str:
-    """The text of one secret file.
-
-    Raises:
-        TidegateError: ``secret_missing``, which names the file and never what is in it.
-    """
-    path = Path(environ.get(SECRETS_VARIABLE, "/run/secrets/tidegate")) / name
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        text = ""
-    if not text:
-        raise TidegateError(
-            "secret_missing",
-            f"The secret file {path} is missing, empty or unreadable.",
-            "Name a Secret that has it in the chart's values.",
-            ExitCode.USAGE,
-        )
-    return text
-
-
-def _invalid(why: str) -> TidegateError:
-    fix = "Correct the chart's values."
-    return TidegateError("settings_invalid", f"The hub's settings cannot be used: {why}.", fix, ExitCode.USAGE)
+    """The settings of this pod. Raises ``settings_invalid``."""
+    return read_settings(KubernetesSettings, "the hub", environ)

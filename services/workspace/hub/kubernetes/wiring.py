@@ -9,11 +9,11 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from tidegate.cluster.client import connect
+from tidegate.cluster.mounted import read_secret, secrets_folder
 from tidegate.cluster.names import EGRESS_PORT, HUB_PORT
 from tidegate.model import ExitCode, Kind, TidegateError
 from tidegate.policy import open_server_policy
@@ -22,7 +22,7 @@ from tidegate.store.postgres import Database, PostgresLedger
 from tidegate.store.watched import WatchedReads
 from workspace.hub.kubernetes.addresses import service_url
 from workspace.hub.kubernetes.claims import sealed_claim
-from workspace.hub.kubernetes.settings import SECRETS_VARIABLE, SERVICES, KubernetesSettings, read_secret
+from workspace.hub.kubernetes.settings import SERVICES, KubernetesSettings
 from workspace.hub.kubernetes.spawner import WorkspaceSpawner
 from workspace.hub.shared import (
     Traits,
@@ -65,7 +65,7 @@ class Addresses:
 
 def open_site(settings: KubernetesSettings, environ: Mapping[str, str] = os.environ) -> Site:
     """The hub's use cases on this cluster: its resources, its database, the policy server beside it."""
-    secrets = Path(environ.get(SECRETS_VARIABLE, "/run/secrets/tidegate"))
+    secrets = secrets_folder(environ)
     api = connect()
     reads = WatchedReads(api, READ)
     # A hub that comes up while the API server is away still says whose login is whose, so that what runs goes on.
@@ -83,7 +83,7 @@ def traits(
     """JupyterHub's settings on Kubernetes, by class and trait."""
     WorkspaceSpawner.site, WorkspaceSpawner.settings = site, settings
     WorkspaceSpawner.intake_url = f"{addresses.egress}/intake/v1"
-    address, password = database_address(read_secret("database-url", environ))
+    address, password = database_address(read_secret(secrets_folder(environ), "database-url"))
     # Where libpq looks for it: an address with a password in it would find its way into a log.
     os.environ["PGPASSWORD"] = password
     return {
@@ -96,7 +96,7 @@ def traits(
             "upgrade_db": True,
             # A proxy that was started anew has no routes; only here does the hub look and put them back.
             "last_activity_interval": ROUTES_SECONDS,
-            "cookie_secret": cookie_secret(read_secret("cookie-secret", environ)),
+            "cookie_secret": cookie_secret(read_secret(secrets_folder(environ), "cookie-secret")),
             "spawner_class": WorkspaceSpawner,
             "services": _services(settings, environ),
         },
@@ -107,7 +107,7 @@ def traits(
         "ConfigurableHTTPProxy": {
             "should_start": False,
             "api_url": addresses.proxy_api,
-            "auth_token": read_secret("proxy-token", environ),
+            "auth_token": read_secret(secrets_folder(environ), "proxy-token"),
         },
         "LocalAccounts": account_traits(),
         "WorkspaceSpawner": {
@@ -177,7 +177,12 @@ def _services(settings: KubernetesSettings, environ: Mapping[str, str]) -> list[
 
 def _elsewhere(name: str, environ: Mapping[str, str], **more: Any) -> Values:  # noqa: ANN401 - the hub's values
     """A service in a pod of its own, known by the token it was given."""
-    return {"name": name, "api_token": read_secret(f"hub-token-{name}", environ), "display": False, **more}
+    return {
+        "name": name,
+        "api_token": read_secret(secrets_folder(environ), f"hub-token-{name}"),
+        "display": False,
+        **more,
+    }
 
 
 def _culler(settings: KubernetesSettings) -> Values:
