@@ -30,7 +30,7 @@ class ClusterSite:
 
     cluster: Cluster
     folder: Path
-    project: str
+    project: str = PROJECT
     hub: str = ORIGIN
     review: str = REVIEW
 

@@ -37,6 +37,14 @@ def logged_in() -> hub_kit.Client:
     return client
 
 
+def logs_in(live: Live) -> bool:
+    """Whether somebody who comes new gets in. A hub that lost its database starts again first."""
+    try:
+        return lab(logged_in(), live)
+    except (hub_kit.HTTPError, AssertionError):
+        return False
+
+
 def lab(client: hub_kit.Client, live: Live) -> bool:
     """Whether the very same login still opens the workspace."""
     try:
@@ -67,7 +75,7 @@ def test_a_workspace_outlives_hub_database_and_proxy(live: Live) -> None:
     with stopped("postgres"):
         assert pod(live)["metadata"]["uid"] == before
     eventually("the workspace after the database", lambda: lab(client, live), BACK_SECONDS, 1)
-    eventually("a new login", lambda: lab(logged_in(), live), BACK_SECONDS, 1)
+    eventually("a new login", lambda: logs_in(live), BACK_SECONDS, 1)
     kill(live, "proxy")
     eventually("the workspace after the proxy", lambda: lab(client, live), BACK_SECONDS, 1)
 
