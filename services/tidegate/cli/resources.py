@@ -117,11 +117,6 @@ def _row(resource: AnyResource, store: Store) -> dict[str, Any]:
     return {**row, "status": {**status, "digest": resource.digest()}}
 
 
-def _short(value: object) -> object:
-    """A reference as its name, everything else as it is."""
-    return value.get("name") or value.get("subject") or "" if isinstance(value, dict) else value
-
-
 def flat(row: dict[str, Any]) -> dict[str, Any]:
     """The columns of a table: spec fields, references by name, and for a project its state in short."""
     spec, status = row["spec"], row.get("status", {})
