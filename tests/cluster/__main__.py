@@ -7,6 +7,7 @@ import argparse
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 from cluster import programs, site
 from cluster.down import down
@@ -14,6 +15,8 @@ from cluster.images import load_image
 from cluster.places import HERE, REPOSITORY, RUN
 from cluster.up import cluster, install, restart, up
 from tidegate.model import TidegateError
+
+_PYTEST: Final = (sys.executable, "-m", "pytest", "-q", str(HERE))
 
 
 def main(arguments: list[str]) -> int:
@@ -34,11 +37,15 @@ def main(arguments: list[str]) -> int:
 
 
 def test(*, keep: bool) -> int:
-    """Up, the tests of this folder, and down again whatever came out; the exit code is pytest's."""
+    """Up, the tests of this folder, and down again whatever came out; the exit code is pytest's.
+
+    A process of its own brings the cluster up and ends: whoever started a program must also wait for its end, else
+    what was killed stays a zombie, and PostgreSQL will not start beside the number of its dead predecessor.
+    """
     install()
     try:
-        up()
-        return subprocess.run([sys.executable, "-m", "pytest", "-q", str(HERE)], cwd=REPOSITORY, check=False).returncode
+        came_up = subprocess.run([sys.executable, "-m", "cluster", "up"], check=False).returncode
+        return came_up or subprocess.run(_PYTEST, cwd=REPOSITORY, check=False).returncode
     finally:
         if not keep:
             down()

@@ -11,8 +11,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from tidegate.model import TidegateError
+
+REAP_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ def stop(folder: Path, name: str, seconds: float = 20.0, how: signal.Signals = s
         if not _gone_within(folder, name, seconds):
             os.kill(pid, signal.SIGKILL)
             _gone_within(folder, name, seconds)
+        _reap(pid)
     _pid_file(folder, name).unlink(missing_ok=True)
 
 
@@ -142,14 +146,20 @@ def _born(pid: int) -> str:
 
 def _gone_within(folder: Path, name: str, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    pid = pid_of(folder, name)
-    while pid is not None and is_running(folder, name):
-        with contextlib.suppress(ChildProcessError):  # our own child is a zombie until it is waited for
-            os.waitpid(pid, os.WNOHANG)
+    while is_running(folder, name):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
     return True
+
+
+def _reap(pid: int) -> None:
+    """What ended is a zombie until its parent, we or another, has waited for it; its number counts as taken so long."""
+    deadline = time.monotonic() + REAP_SECONDS
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+        time.sleep(0.02)
 
 
 def _must_run(folder: Path, name: str) -> int:

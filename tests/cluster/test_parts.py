@@ -1,6 +1,7 @@
 """What the other tests stop and start comes back, and what is already running is not started twice."""
 
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +79,12 @@ def test_a_pid_that_is_no_longer_ours_is_left_alone(tmp_path_factory: pytest.Tem
     assert programs.is_running(folder, "sleeper")
     programs.stop(folder, "sleeper", how=signal.SIGKILL)
     assert not programs.is_running(folder, "sleeper")
+
+
+def test_a_program_that_was_killed_leaves_its_number_free(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("programs")
+    for _ in range(20):
+        programs.start(programs.Program("sleeper", ("sleep", "60"), folder))
+        own = programs.pid_of(folder, "sleeper")
+        programs.stop(folder, "sleeper", how=signal.SIGKILL)
+        assert not Path(f"/proc/{own}").exists()
