@@ -39,6 +39,7 @@ def load_images() -> dict[str, str]:
 def install(cluster: Cluster, images: dict[str, str]) -> None:
     """Namespace, Secrets and the release; returns when every pod is ready."""
     prepare_site(cluster, images)
+    upgrade_definitions(cluster)
     helm("upgrade", "--install", RELEASE, str(CHART), *value_files(), "--wait", f"--timeout={READY_SECONDS}s")
     forget_all_but({*images.values(), *_in_use(cluster)}, NAMES)
 
@@ -50,6 +51,12 @@ def prepare_site(cluster: Cluster, images: dict[str, str]) -> None:
     cluster.apply(*site_secrets(), server_side=True)
     made = {"images": images, "policy": {"bundlePublicKey": bundle_public_key()}}
     MADE_VALUES.write_text(json.dumps(made, indent=1))
+
+
+def upgrade_definitions(cluster: Cluster) -> None:
+    """Helm makes definitions with a release's first installation and leaves them as they are ever after."""
+    if cluster.get("crd", "projects.tidegate.dev"):
+        cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CHART / "crds"))
 
 
 def helm(*arguments: str) -> str:
