@@ -11,11 +11,13 @@ from tidegate.model.grant import Grant, GrantSpec, Role, Scope
 from tidegate.model.kinds import KINDS, AnyResource, Kind, read_resource
 from tidegate.model.licence import Licence, LicenceTerms, Permission
 from tidegate.model.names import PersonRef
+from tidegate.model.profiles import ONE_MACHINE, Profile, offered
 from tidegate.model.project import Project, ProjectSpec, Stage
 from tidegate.model.status import Condition, ProjectPhase, ProjectStatus, SpawnRight, Step, StepState
 
 __all__ = [
     "KINDS",
+    "ONE_MACHINE",
     "AnyResource",
     "Approval",
     "ApprovalSpec",
@@ -38,6 +40,7 @@ __all__ = [
     "Outcome",
     "Permission",
     "PersonRef",
+    "Profile",
     "Project",
     "ProjectPhase",
     "ProjectSpec",
@@ -54,6 +57,7 @@ __all__ = [
     "Verdict",
     "canonical_json",
     "digest_of",
+    "offered",
     "read_resource",
     "to_text",
     "utc_now",

@@ -9,6 +9,7 @@ RESOURCE_NAME = r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$"
 SHA256 = r"^[0-9a-f]{64}$"
 
 ProjectId = Annotated[str, StringConstraints(min_length=2, max_length=29, pattern=r"^[a-z][a-z0-9-]*[a-z0-9]$")]
+ProfileName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$")]
 ResourceName = Annotated[str, StringConstraints(pattern=RESOURCE_NAME)]
 Sha256 = Annotated[str, StringConstraints(pattern=SHA256)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]

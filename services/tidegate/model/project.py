@@ -1,16 +1,22 @@
 """What is asked for: a purpose, an organisation, data sets, resources and the rules of the way out."""
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from tidegate.model.base import Resource, digest_of
 from tidegate.model.clock import Instant
 from tidegate.model.licence import DuoCode
-from tidegate.model.names import Frozen, Line, PersonRef, ProjectId, ResourceName, Sha256, Text
+from tidegate.model.names import Frozen, Line, PersonRef, ProfileName, ProjectId, ResourceName, Sha256, Text
 
 MEBIBYTE = 1024 * 1024
+STANDARD: Final = "standard"
+
+
+def _unsaid(schema: dict[str, Any]) -> None:
+    """An API server would write the default into what is there."""
+    del schema["default"]
 
 
 class Stage(StrEnum):
@@ -39,12 +45,26 @@ class Selection(Frozen):
 
 
 class Resources(Frozen):
-    """Limits of one person's sandbox. Memory and storage in MiB, `cpus` in cores."""
+    """Limits of one person's sandbox. Memory and storage in MiB, `cpus` in cores, `gpu` in whole ones.
+
+    `profile` names what the environment runs it on.
+    """
+
+    # Written only where they are not the default: an Approval given before there were any binds as it did, and whoever
+    # reads or checks without knowing them meets nothing unknown.
+    later: ClassVar[dict[str, int | str]] = {"gpu": 0, "profile": STANDARD}
 
     cpus: Annotated[float, Field(gt=0, le=64)] = 1.0
     memory_mib: Annotated[int, Field(ge=256, le=1_048_576)] = 2048
     storage_mib: Annotated[int, Field(ge=16, le=10_485_760)] = 1024
     pids: Annotated[int, Field(ge=32, le=32768)] = 512
+    gpu: Annotated[int, Field(ge=0, le=64, json_schema_extra=_unsaid)] = 0
+    profile: Annotated[ProfileName, Field(json_schema_extra=_unsaid)] = STANDARD
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        known: dict[str, Any] = written(self)
+        return {key: value for key, value in known.items() if key not in self.later or value != self.later[key]}
 
 
 class ProjectPolicy(Frozen):
