@@ -18,6 +18,7 @@ from workspace.session.budget import Budget
 from workspace.session.configuration import EXTENSIONS, configure, prepare_environment
 from workspace.session.csp import answer_headers
 from workspace.session.drawn import report, report_for_ever
+from workspace.session.hub_login import HubLogin
 from workspace.session.intake import Intake
 from workspace.session.journal import FileJournal
 from workspace.session.outbox import watch_for_ever
@@ -80,6 +81,10 @@ class HubSession(JupyterHubSingleUser):  # type: ignore[misc] # Jupyter carries 
     @classmethod
     def get_extension_package(cls) -> str:
         return "jupyterhub"
+
+    def load_config_file(self) -> None:
+        super().load_config_file()
+        self.serverapp.update_config({"ServerApp": {"identity_provider_class": HubLogin}})
 
     @classmethod
     def make_serverapp(cls, **kwargs: Any) -> SessionServer:  # noqa: ANN401 - traits
