@@ -18,11 +18,13 @@ from provisioner.bootstrap import CHAIN
 from provisioner.domain.facts import Facts, facts_of
 from tidegate.ledger import Actor, Event, Record
 from tidegate.model import (
+    ONE_MACHINE,
     AnyResource,
     Approval,
     Dataset,
     Decision,
     Outcome,
+    Profile,
     Project,
     ProjectStatus,
     Step,
@@ -178,6 +180,7 @@ class World:
     probe: Probe = field(default_factory=Probe)
     ground: Any = None
     retention: Any = None
+    profiles: tuple[Profile, ...] = ONE_MACHINE
 
     def __post_init__(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
@@ -216,6 +219,7 @@ class World:
             opening=opening,
             closing=Closing(folders, lambda: 0.0, self.retention, self.ground),
             clock=lambda: self.now,
+            profiles=self.profiles,
         )
 
     def look(self) -> ProjectStatus:

@@ -28,9 +28,18 @@ SETTINGS: dict[str, Any] = {
     "publicUrl": "http://tidegate.test:30080",
     "images": {
         "session": f"registry.tidegate.test/session@{DIGEST}",
-        "workspace": f"registry.tidegate.test/workspace@{DIGEST}",
         "services": f"registry.tidegate.test/services@{DIGEST}",
     },
+    "profiles": [{"name": "standard", "image": f"registry.tidegate.test/workspace@{DIGEST}"}],
+}
+GPU: dict[str, Any] = {
+    "name": "gpu",
+    "image": f"registry.tidegate.test/workspace-gpu@{DIGEST}",
+    "nodeSelector": {"example.org/pool": "gpus"},
+    "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
+    "runtimeClass": "nvidia",
+    "gpuResource": "nvidia.com/gpu",
+    "most": {"cpus": 16, "memoryMib": 65536, "gpus": 2},
 }
 
 

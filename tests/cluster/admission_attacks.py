@@ -3,6 +3,7 @@
 Used by `test_admission`. Attacks are generated: actors by verbs by objects, and edits of pods that are in order.
 """
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -356,6 +357,31 @@ CLUSTERWIDE: list[tuple[str, str, Attack]] = [
     ("only forbids", ALLOWED, clusterwide(endpointSelector={}, egressDeny=[{}])),
 ]
 
+# --- profiles
+
+
+def asked(verb: str, **resources: Any) -> Attack:
+    def edit(manifest: dict[str, Any]) -> None:
+        manifest["spec"]["resources"] = {**manifest["spec"]["resources"], **resources}
+
+    if verb == "update":
+        return rewritten("governance", SPECS["project"], edit)
+    project = copy.deepcopy(SPECS["project"])
+    edit(project)
+    return acted("governance", "create", project)
+
+
+PROFILES: list[tuple[str, str, Attack]] = [
+    ("a profile there is not", "profile_unknown", asked("create", profile="large")),
+    ("a profile there is not, later", "profile_unknown", asked("update", profile="large")),
+    ("a GPU where there is none", "profile_exceeded", asked("create", gpu=1)),
+    ("more GPUs than there are", "profile_exceeded", asked("update", profile="gpu", gpu=3)),
+    ("more cores", "profile_exceeded", asked("create", profile="gpu", cpus=16.5)),
+    ("more memory", "profile_exceeded", asked("create", profile="gpu", memoryMib=65537)),
+    ("as much as there is", ALLOWED, asked("create", profile="gpu", gpu=2, cpus=16, memoryMib=65536)),
+    ("the usual, later", ALLOWED, asked("update", cpus=2)),
+]
+
 ATTACKS: dict[str, list[tuple[str, str, Attack]]] = {
     "namespaces": NAMESPACES,
     "pods": PODS,
@@ -364,6 +390,7 @@ ATTACKS: dict[str, list[tuple[str, str, Attack]]] = {
     "specs": [row for row in (*SPECS_TABLE, *COHORT_TABLE, *HALVES) if row[1] != ALLOWED],
     "approvals": [row for row in APPROVALS if row[1] != ALLOWED],
     "rights": [row for row in RIGHTS if row[1] != ALLOWED],
+    "profiles": [row for row in PROFILES if row[1] != ALLOWED],
     "clusterwide": [row for row in CLUSTERWIDE if row[1] != ALLOWED],
 }
 TABLE = [
@@ -377,6 +404,7 @@ TABLE = [
     *APPROVALS,
     *RIGHTS,
     *CLUSTERWIDE,
+    *PROFILES,
 ]
 
 

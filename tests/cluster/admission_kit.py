@@ -44,13 +44,36 @@ def account(namespace: str, name: str) -> Actor:
     return Actor(f"system:serviceaccount:{namespace}:{name}", groups)
 
 
+# What the values would say; beside the standard profile.
+PROFILES = [
+    {
+        "name": "gpu",
+        "image": "registry.tidegate.test/workspace-gpu@sha256:" + "0" * 64,
+        "runtimeClass": "nvidia",
+        "gpuResource": "nvidia.com/gpu",
+        "most": {"cpus": 16, "memoryMebibytes": 65536, "gpus": 2},
+    }
+]
+WORDS = "standard (64 cores, 1048576 MiB, 0 GPU), gpu (16 cores, 65536 MiB, 2 GPU)"
+
+
 def policies(images: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
-    """Policy and binding of each template, by name, with what Helm would fill in."""
+    """Policy and binding of each template, by name, with what Helm would fill in for `PROFILES`."""
+    used = [
+        *(images[name] for name in ("services", "session", "workspace")),
+        *(str(each["image"]) for each in PROFILES),
+    ]
     filled = {
         ".Release.Name": RELEASE,
         ".Release.Namespace": RELEASE,
         ".Release.Service": "Helm",
-        **{f'first (splitList "@" .Values.images.{name})': image.split("@")[0] for name, image in images.items()},
+        'include "tidegate.repositories" .': ", ".join(f"'{image.split('@')[0]}@'" for image in used),
+        'include "tidegate.runtimeClasses" .': "'', 'nvidia'",
+        'include "tidegate.gpuResources" .': "'nvidia.com/gpu'",
+        'include "tidegate.profileBounds" .': (
+            "'standard': [64.000, 1048576.000, 0.000], 'gpu': [16.000, 65536.000, 2.000]"
+        ),
+        'include "tidegate.profileWords" .': WORDS,
     }
     found = {}
     for path in sorted(TEMPLATES.glob("admission-*.yaml")):

@@ -43,6 +43,14 @@ def another_first(pod: dict[str, Any]) -> None:
     pod["spec"]["initContainers"].insert(0, {**copy.deepcopy(pod["spec"]["containers"][0]), "name": "first"})
 
 
+def limited(container: int, device: str, where: str = "containers") -> Edit:
+    def edit(pod: dict[str, Any]) -> None:
+        for half in pod["spec"][where][container]["resources"].values():
+            half[device] = "1"
+
+    return edit
+
+
 TOKEN_SOURCE = {"sources": [{"serviceAccountToken": {"path": "token"}}]}
 SECRET_SOURCE = {"sources": [{"secret": {"name": "taken"}}]}
 SECRET_REF = {"name": "X", "valueFrom": {"secretKeyRef": {"name": "taken", "key": "x"}}}
@@ -65,6 +73,15 @@ WORKSPACE_EDITS: list[tuple[str, str, Edit]] = [
     ("a port of the node", "host_forbidden", put("spec/containers/0/ports/0/hostPort", 8888)),
     ("a volume of another kind", "volume_forbidden", volume(nfs={"server": "198.51.100.1", "path": "/"})),
     ("a volume made for it", "volume_forbidden", volume(ephemeral={"volumeClaimTemplate": {"spec": SPEC_OF_CLAIM}})),
+    ("a runtime that no profile names", "runtime_class", put("spec/runtimeClassName", "privileged")),
+    ("a device that no profile names", "device_forbidden", limited(KERNEL, "example.org/fpga")),
+    ("a GPU for the session server", "device_forbidden", limited(NOTEBOOK, "nvidia.com/gpu")),
+    ("a GPU for the probe", "device_forbidden", limited(0, "nvidia.com/gpu", "initContainers")),
+    (
+        "a device by a claim",
+        "device_forbidden",
+        put("spec/resourceClaims", [{"name": "gpu", "resourceClaimTemplateName": "gpu"}]),
+    ),
     ("a token by default", "token_forbidden", put("spec/automountServiceAccountToken", ...)),
     ("a token", "token_forbidden", put("spec/automountServiceAccountToken", True)),
     ("a projected token", "token_forbidden", volume(projected=TOKEN_SOURCE)),

@@ -15,7 +15,7 @@ import yaml
 import render_kit
 import workspace_kit
 from cluster.admission_attacks import ATTACKS, NODE, TABLE, rewritten, some_attack
-from cluster.admission_kit import RELEASE, Api, policies
+from cluster.admission_kit import PROFILES, RELEASE, Api, policies
 from cluster.admission_objects import (
     ACTORS,
     ALLOWED,
@@ -44,6 +44,9 @@ from provisioner.adapters.kubernetes.render.probes import canary, workspace_targ
 from provisioner.domain.loading import Order, Stage
 from workspace.hub.kubernetes.pod import workspace_manifest
 
+IMAGES = {**workspace_kit.SETTINGS["images"], "workspace": workspace_kit.SETTINGS["profiles"][0]["image"]}
+# One that a profile names, and one that none does.
+RUNTIMES = ("nvidia", "privileged")
 KINDS = {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
 
 
@@ -52,10 +55,14 @@ def pods(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """One of each as the hub, the controller and the jobs really make them."""
     settings = workspace_kit.settings()
     admission = workspace_kit.admission(tmp_path_factory.mktemp("admission"), workspace_kit.NOW + timedelta(days=1))
+    gpus = workspace_kit.settings(profiles=[*workspace_kit.SETTINGS["profiles"], workspace_kit.GPU])
+    asked = {"resources": {"profile": "gpu", "gpu": 2}}
+    with_gpu = workspace_kit.admission(tmp_path_factory.mktemp("gpu"), workspace_kit.NOW + timedelta(days=1), **asked)
     cluster = render_kit.cluster_settings()
     order = Order(project=admission.project, datasets=(), version=1, now=workspace_kit.NOW)
     made = {
         "workspace": workspace_manifest(settings, admission, workspace_kit.ENVIRONMENT, workspace_kit.NOW),
+        "gpu": workspace_manifest(gpus, with_gpu, workspace_kit.ENVIRONMENT, workspace_kit.NOW),
         "canary": canary(PROJECT, "0" * 12, workspace_targets(render_kit.ADDRESSES), cluster),
     }
     for stage in Stage:
@@ -85,6 +92,8 @@ def clear(site: Site) -> None:
     for manifest in (approval(), NODE, *SPECS.values(), bare_namespace(OUTSIDE), bare_namespace(INSIDE)):
         site.cluster.delete(manifest["kind"], manifest["metadata"]["name"], "", "--wait=false")
     site.cluster.delete("clusterrolebinding", "everybody")
+    for name in RUNTIMES:
+        site.cluster.delete("runtimeclass", name)
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +118,12 @@ def site(api_server: Cluster, pods: dict[str, dict[str, Any]]) -> Iterator[Site]
             "subjects": users,
         }
     )
+    runtimes = [{**objects("node.k8s.io/v1", "RuntimeClass", name, ""), "handler": "runc"} for name in RUNTIMES]
     accounts = [objects("v1", "ServiceAccount", name) for name in ("workspace", "loader")]
-    api_server.apply(NODE, *accounts, *OWNED.values(), *SPECS.values(), COHORT, approval(), pods["workspace"])
-    found = Site(api_server, Api(api_server.kubeconfig), policies(workspace_kit.SETTINGS["images"]), pods)
+    api_server.apply(
+        NODE, *runtimes, *accounts, *OWNED.values(), *SPECS.values(), COHORT, approval(), pods["workspace"]
+    )
+    found = Site(api_server, Api(api_server.kubeconfig), policies(IMAGES), pods)
     for documents in found.policies.values():
         api_server.apply(*documents)
     for name in found.policies:
@@ -136,10 +148,10 @@ def test_whoever_must_may(site: Site) -> None:
     assert differences(site, rows) == []
 
 
-MAKERS = {"workspace": ("hub", "controller"), "canary": ("controller",)}
+MAKERS = {"workspace": ("hub", "controller"), "gpu": ("hub", "controller"), "canary": ("controller",)}
 
 
-@pytest.mark.parametrize("which", ["workspace", "canary", *Stage])
+@pytest.mark.parametrize("which", ["workspace", "gpu", "canary", *Stage])
 def test_the_pods_that_tidegate_makes_pass(site: Site, which: str) -> None:
     for actor in MAKERS.get(which, ("jobs", "controller")):
         assert edited(which, unchanged, actor)(site) == ALLOWED
@@ -199,7 +211,7 @@ def test_without_a_policy_its_attacks_succeed(site: Site, policy: str) -> None:
 
 RULES = [
     (name, number)
-    for name, (policy, _) in policies(workspace_kit.SETTINGS["images"]).items()
+    for name, (policy, _) in policies(IMAGES).items()
     for number in range(len(policy["spec"]["validations"]))
     if len(policy["spec"]["validations"]) > 1
 ]
@@ -258,8 +270,9 @@ def test_the_api_server_finds_no_fault_in_the_expressions(site: Site) -> None:
 
 def test_helm_fills_in_what_these_tests_do() -> None:
     images = yaml.safe_load(values_of("minimal").read_text("utf-8"))["images"]
+    profiles = ("--set-json", f"workspace.profiles={json.dumps(PROFILES)}")
     ours = by_name([document for pair in policies(images).values() for document in pair])
-    assert {key: found for key, found in by_name(manifests("minimal")).items() if key[0] in KINDS} == ours
+    assert {key: found for key, found in by_name(manifests("minimal", *profiles)).items() if key[0] in KINDS} == ours
 
 
 def by_name(documents: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:

@@ -9,7 +9,7 @@ from governance.domain.officers import check_may_apply, officers
 from governance.domain.references import bound
 from governance.ports import Register
 from tidegate.ledger import Actor, Event, Record
-from tidegate.model import AnyResource, ExitCode, Grant, Kind, PersonRef, TidegateError
+from tidegate.model import AnyResource, ExitCode, Grant, Kind, PersonRef, Profile, Project, TidegateError, offered
 from tidegate.model.names import Frozen
 
 # An Approval is given by `approve`, which asks the policy; a Cohort is the provisioner's alone.
@@ -35,14 +35,19 @@ def apply(
     now: datetime,
     *,
     dry_run: bool = False,
+    profiles: Sequence[Profile] = (),
 ) -> tuple[Applied, ...]:
-    """Register these resources, in any order, as this officer.
+    """Register these resources, in any order, as this officer. `profiles` where it is known what there is to run on.
 
     Raises:
         TidegateError: ``not_applicable``, ``officer_needed``, ``not_an_officer``, ``reference_unknown``,
-            ``reference_changed``, ``resource_immutable``, ``named_twice``; nothing is written then.
+            ``reference_changed``, ``resource_immutable``, ``named_twice``, ``profile_unknown``, ``profile_exceeded``;
+            nothing is written then.
     """
     _check_applicable(resources)
+    if profiles:
+        for project in (item for item in resources if isinstance(item, Project)):
+            offered(project.spec.resources, profiles)
     grants = cast("tuple[Grant, ...]", register.list(Kind.GRANT))
     check_may_apply(resources, actor, officers(grants, now), now)
     ready = _all_bound(register, resources)

@@ -59,7 +59,7 @@ class Case:
 
     def afresh(self) -> "Case":
         """The same project as it stands after something that took long. The clock is read for this alone."""
-        facts = observe(self.store, self.name) or self.facts
+        facts = observe(self.store, self.name, self.facts.profiles) or self.facts
         return replace(self, facts=facts, now=max(self.now, self.clock()))
 
     def note(self, change: Change, event: Event = Event.PROJECT_STATUS_CHANGED, **detail: str | int | bool) -> None:

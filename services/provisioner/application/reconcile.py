@@ -20,7 +20,7 @@ from provisioner.domain.spawn import to_stop
 from provisioner.domain.summary import is_closing
 from provisioner.domain.verdicts import Standing, project_verdict
 from provisioner.ports import Servers
-from tidegate.model import ProjectPhase, ProjectStatus
+from tidegate.model import ONE_MACHINE, Profile, ProjectPhase, ProjectStatus
 from tidegate.store import ResourceStore
 
 
@@ -31,6 +31,7 @@ class Reconciler:
     opening: Opening
     closing: Closing
     clock: Callable[[], datetime]
+    profiles: tuple[Profile, ...] = ONE_MACHINE
     locks: Locks = field(default_factory=Locks)
     cutting: Locks = field(default_factory=Locks)
 
@@ -85,7 +86,7 @@ class Reconciler:
                 self.opening.mend(case)
 
     def _case(self, key: str, now: datetime) -> Case | None:
-        facts = observe(self.store, key)
+        facts = observe(self.store, key, self.profiles)
         return None if facts is None else Case(facts, now, self.store, self.locks.of(key), self.clock)
 
 

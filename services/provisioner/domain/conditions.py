@@ -26,6 +26,7 @@ class Kind(StrEnum):
 class Reason(StrEnum):
     DRAFT = "Draft"
     PART_MISSING = "PartMissing"
+    NOT_OFFERED = "NotOffered"
     ALL_PARTS_REGISTERED = "AllPartsRegistered"
 
     APPROVAL_MISSING = "ApprovalMissing"
@@ -68,12 +69,14 @@ class Reason(StrEnum):
     AS_RENDERED = "AsRendered"
 
     REQUESTS_OPEN = "RequestsOpen"
+    REQUESTS_UNKNOWN = "RequestsUnknown"
     NOTHING_RETAINED = "NothingRetained"
 
 
 MEANING: dict[Reason, str] = {
     Reason.DRAFT: "The project is a draft; nothing is made until it is submitted.",
     Reason.PART_MISSING: "A data set or licence it names is not registered as named.",
+    Reason.NOT_OFFERED: "This environment does not give what the project asks for; the message says what it gives.",
     Reason.ALL_PARTS_REGISTERED: "Everything the project names is registered.",
     Reason.APPROVAL_MISSING: "No Approval names this project yet.",
     Reason.SPEC_CHANGED: "The project was changed after it was approved; the change needs its own Approval.",
@@ -107,6 +110,7 @@ MEANING: dict[Reason, str] = {
     Reason.DRIFT_MENDED: "Something that guards the project was changed by others and put back; the message names it.",
     Reason.AS_RENDERED: "Everything that guards the project is as it was made.",
     Reason.REQUESTS_OPEN: "Requests of the closed project still await review; what they need is kept.",
+    Reason.REQUESTS_UNKNOWN: "Whether requests of the closed project still await review cannot be told; all is kept.",
     Reason.NOTHING_RETAINED: "Nothing of the project is kept that must go.",
 }
 
@@ -132,6 +136,12 @@ def with_condition(status: ProjectStatus, kind: Kind, finding: Finding, now: dat
     )
     known = {c.type: c for c in status.conditions} | {str(kind): made}
     return status.model_copy(update={"conditions": tuple(known[k] for k in Kind if k in known)})
+
+
+def not_retained(status: ProjectStatus, now: datetime) -> ProjectStatus:
+    """Nothing holds a certificate back any more; said only where something did."""
+    nothing = Finding(holds=False, reason=Reason.NOTHING_RETAINED)
+    return status if status.condition(Kind.RETAINED) is None else with_condition(status, Kind.RETAINED, nothing, now)
 
 
 def is_true(status: ProjectStatus, kind: Kind) -> bool:

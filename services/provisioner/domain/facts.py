@@ -8,7 +8,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tidegate.model import Approval, Dataset, Grant, Licence, PersonRef, Project, Resource, Role
+from tidegate.model import (
+    ONE_MACHINE,
+    Approval,
+    Dataset,
+    Grant,
+    Licence,
+    PersonRef,
+    Profile,
+    Project,
+    Resource,
+    Role,
+)
 
 R = TypeVar("R", bound=Resource)
 
@@ -18,11 +29,14 @@ WORKING_ROLES = frozenset({Role.RESEARCHER, Role.LEAD})
 
 @dataclass(frozen=True)
 class Facts:
+    """`profiles` are those of this environment; everything else is what governance wrote."""
+
     project: Project
     datasets: tuple[Dataset, ...] = ()
     licences: tuple[Licence, ...] = ()
     grants: tuple[Grant, ...] = ()
     approvals: tuple[Approval, ...] = ()
+    profiles: tuple[Profile, ...] = ONE_MACHINE
 
     @property
     def people(self) -> tuple[str, ...]:

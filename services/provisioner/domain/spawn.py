@@ -17,6 +17,7 @@ from tidegate.model import Grant, ProjectPhase, ProjectStatus, SpawnRight
 GRACE: dict[Reason, timedelta] = {
     Reason.DRAFT: timedelta(minutes=15),
     Reason.PART_MISSING: timedelta(minutes=15),
+    Reason.NOT_OFFERED: timedelta(minutes=15),
     Reason.SPEC_CHANGED: timedelta(minutes=15),
     Reason.APPROVAL_MISSING: timedelta(minutes=15),
     Reason.DENIED: timedelta(minutes=15),

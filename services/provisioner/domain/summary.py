@@ -5,14 +5,14 @@
 
 from datetime import datetime
 
-from provisioner.domain.conditions import MEANING, Finding, Kind, Reason, is_true, with_condition
+from provisioner.domain.conditions import MEANING, Finding, Kind, Reason, is_true, not_retained, with_condition
 from provisioner.domain.ends import End, ahead, earliest, ended, expiring, starts, warnings
 from provisioner.domain.facts import Facts, missing_parts
 from provisioner.domain.phases import Situation, phase_of
 from provisioner.domain.progress import Name, with_step, without_step
 from provisioner.domain.spawn import KEEPS_RIGHTS, access_of
 from provisioner.domain.verdicts import Standing, closing_verdict, project_verdict
-from tidegate.model import ProjectPhase, ProjectStatus, Stage, Step, StepState, to_text
+from tidegate.model import ProjectPhase, ProjectStatus, Stage, Step, StepState, TidegateError, offered, to_text
 
 APPROVAL_REASON: dict[Standing, Reason] = {
     Standing.MISSING: Reason.APPROVAL_MISSING,
@@ -49,7 +49,7 @@ def judged(facts: Facts, status: ProjectStatus, now: datetime) -> ProjectStatus:
 def _with_closing_asked(facts: Facts, status: ProjectStatus, now: datetime) -> ProjectStatus:
     """Tells whoever asked for the closing that it waits for its own Approval; takes that back with the stage."""
     if facts.project.spec.stage is not Stage.CLOSING:
-        return without_step(status, Name.DELETION)
+        return without_step(not_retained(status, now), Name.DELETION)
     if is_closing(facts, now) or status.phase is ProjectPhase.DELETED:
         return status
     message = "The closing waits for an Approval of its own."
@@ -62,6 +62,10 @@ def _completeness(facts: Facts) -> Finding:
     lacks = missing_parts(facts)
     if lacks:
         return Finding(holds=False, reason=Reason.PART_MISSING, message=" ".join(lacks))
+    try:
+        offered(facts.project.spec.resources, facts.profiles)
+    except TidegateError as error:
+        return Finding(holds=False, reason=Reason.NOT_OFFERED, message=f"{error.sentence} {error.fix}")
     return Finding(holds=True, reason=Reason.ALL_PARTS_REGISTERED)
 
 

@@ -23,7 +23,7 @@ from tidegate.cli.session import (
     who_acts,
 )
 from tidegate.cluster.names import username_of
-from tidegate.model import AnyResource, ExitCode, Kind, Project, TidegateError, read_resource, utc_now
+from tidegate.model import ONE_MACHINE, AnyResource, ExitCode, Kind, Project, TidegateError, read_resource, utc_now
 from tidegate.store import Store
 
 SHORT_NAMES = {kind.lower(): kind for kind in Kind} | {f"{kind.lower()}s": kind for kind in Kind}
@@ -56,7 +56,9 @@ def apply_command(
     place = Place(state, kubeconfig, context, secrets)
     actor = who_acts(open_store(place, create=True), officer, password_file)
     store = open_store(place, writes_as=username_of(actor) if actor else FIRST_GRANTS)
-    for done in apply(store, resources, actor, utc_now(), dry_run=dry_run):
+    # What a cluster offers, its API server knows.
+    profiles = () if place.is_cluster else ONE_MACHINE
+    for done in apply(store, resources, actor, utc_now(), dry_run=dry_run, profiles=profiles):
         say(f"{done.kind} {done.name} {done.change}{' (dry run)' if dry_run else ''}")
 
 

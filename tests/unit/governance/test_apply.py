@@ -6,7 +6,7 @@ import pytest
 
 from governance.application.apply import Change, apply
 from model_kit import NOW, YEAR, approval, dataset, grant, licence, project
-from tidegate.model import AnyResource, Kind, PersonRef, TidegateError
+from tidegate.model import ONE_MACHINE, AnyResource, Kind, PersonRef, TidegateError
 from tidegate.store import SqliteStore
 
 GWEN = PersonRef(subject="gwen")
@@ -27,6 +27,19 @@ def test_resources_may_stand_in_any_order_and_are_bound_by_digest(store: SqliteS
     stored = store.get(Kind.PROJECT, "breast-density")
     assert stored.spec.datasets[0].digest == store.get(Kind.DATASET, "cbis-ddsm").digest()
     assert store.get(Kind.DATASET, "cbis-ddsm").spec.licence.digest == licence().digest()
+
+
+@pytest.mark.parametrize(
+    ("resources", "code"), [({"profile": "gpu"}, "profile_unknown"), ({"gpu": 1}, "profile_exceeded")]
+)
+def test_one_machine_has_the_standard_profile_alone(
+    store: SqliteStore, resources: dict[str, object], code: str
+) -> None:
+    before = store.generation()
+    with pytest.raises(TidegateError, match=code):
+        apply(store, (licence(), dataset(), project(resources=resources)), GWEN, NOW, profiles=ONE_MACHINE)
+    assert store.generation() == before
+    apply(store, (licence(), dataset(), project(resources=resources)), GWEN, NOW)  # where nothing is known, all may be
 
 
 def test_applying_again_changes_nothing(store: SqliteStore) -> None:

@@ -20,7 +20,9 @@ from workspace.hub.inside import COHORT, HOME, PRIVATE, SHARED, SOCKETS
 from workspace.hub.kubernetes.pod import KERNEL, SESSION, cores, deadline_seconds, workspace_manifest
 from workspace_kit import ENVIRONMENT, NOW, ROSA, TOKEN, settings
 
-GOLDEN = Path(__file__).parent / "golden" / "workspace-pod.json"
+GOLDEN = Path(__file__).parent / "golden"
+GPUS = {"resources": {"profile": "gpu", "gpu": 2, "cpus": 8, "memoryMib": 32768}}
+PROFILES = [*workspace_kit.SETTINGS["profiles"], workspace_kit.GPU]
 DAY = 24 * 3600
 Pod = dict[str, Any]
 
@@ -28,6 +30,11 @@ Pod = dict[str, Any]
 @pytest.fixture
 def pod(tmp_path: Path) -> Pod:
     return built(workspace_kit.admission(tmp_path / "state"))
+
+
+@pytest.fixture
+def gpu_pod(tmp_path: Path) -> Pod:
+    return built(workspace_kit.admission(tmp_path / "state", **GPUS), profiles=PROFILES)
 
 
 def built(admission: Admission, **more: Any) -> Pod:
@@ -55,12 +62,59 @@ def volume(pod: Pod, name: str) -> Pod:
 
 def test_it_is_the_golden_one(pod: Pod) -> None:
     """After a change that is meant: write what the failure shows into the file, and read the difference."""
-    assert pod == json.loads(GOLDEN.read_text(encoding="utf-8")), json.dumps(pod, indent=1, sort_keys=True)
+    check_golden(pod, "workspace-pod")
 
 
-@pytest.mark.parametrize("more", [{}, {"hostUsers": False, "imagePullSecrets": ["pull"], "nodeSelector": {"a": "b"}}])
+def test_with_gpus_it_is_the_other_golden_one(gpu_pod: Pod) -> None:
+    check_golden(gpu_pod, "workspace-pod-gpu")
+
+
+def check_golden(pod: Pod, name: str) -> None:
+    expected = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+    assert pod == expected, json.dumps(pod, indent=1, sort_keys=True)
+
+
+@pytest.mark.parametrize("more", [{}, {"hostUsers": False, "imagePullSecrets": ["pull"]}])
 def test_kubernetes_knows_every_field(tmp_path: Path, more: dict[str, Any]) -> None:
     kubernetes_validate.validate(built(workspace_kit.admission(tmp_path / "state"), **more), "1.34", strict=True)
+
+
+def test_kubernetes_knows_every_field_of_one_with_gpus(gpu_pod: Pod) -> None:
+    kubernetes_validate.validate(gpu_pod, "1.34", strict=True)
+
+
+def test_gpus_are_the_kernels_alone(gpu_pod: Pod) -> None:
+    assert part(gpu_pod, KERNEL)["resources"]["limits"]["nvidia.com/gpu"] == "2"
+    assert part(gpu_pod, KERNEL)["resources"]["requests"]["nvidia.com/gpu"] == "2"
+    rest = [each for each in everything(gpu_pod) if each["name"] != KERNEL]
+    assert not [each for each in rest if "nvidia.com/gpu" in json.dumps(each["resources"])]
+
+
+def test_a_profile_decides_image_runtime_and_place(gpu_pod: Pod) -> None:
+    assert part(gpu_pod, KERNEL)["image"] == workspace_kit.GPU["image"]
+    assert part(gpu_pod, SESSION)["image"] == settings().images.session
+    assert gpu_pod["spec"]["runtimeClassName"] == "nvidia"
+    assert gpu_pod["spec"]["nodeSelector"] == workspace_kit.GPU["nodeSelector"]
+    assert gpu_pod["spec"]["tolerations"] == workspace_kit.GPU["tolerations"]
+
+
+@pytest.mark.parametrize("resources", [{}, {"profile": "gpu"}])
+def test_a_kernel_that_asked_for_no_gpu_is_shown_none(tmp_path: Path, resources: dict[str, Any]) -> None:
+    """Some runtimes show every GPU of the node to an image that asks for them by a variable of its own."""
+    pod = built(workspace_kit.admission(tmp_path / "state", resources=resources), profiles=PROFILES)
+    assert {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"} in part(pod, KERNEL)["env"]
+    assert set(part(pod, KERNEL)["resources"]["limits"]) == {"cpu", "memory"}
+
+
+@pytest.mark.parametrize(
+    ("resources", "code"),
+    [({"profile": "large"}, "profile_unknown"), ({"gpu": 1}, "profile_exceeded"), ({"cpus": 5}, "profile_exceeded")],
+)
+def test_what_the_values_give_no_more_is_refused(tmp_path: Path, resources: dict[str, Any], code: str) -> None:
+    """Whatever the project was approved for: the values may have changed since."""
+    smaller = {**PROFILES[0], "most": {"cpus": 4}}
+    with pytest.raises(TidegateError, match=code):
+        built(workspace_kit.admission(tmp_path / "state", resources=resources), profiles=[smaller, workspace_kit.GPU])
 
 
 def test_the_same_admission_gives_the_same_pod(tmp_path: Path) -> None:

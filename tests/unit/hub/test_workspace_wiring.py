@@ -12,9 +12,9 @@ import workspace_kit
 from hub_kit import PROJECT
 from tidegate.cluster.mounted import read_secret, secrets_folder
 from tidegate.cluster.port import Manifest, Ref
+from tidegate.cluster.services import service_url
 from tidegate.model import TidegateError
 from tidegate.model.status import CohortStatus
-from workspace.hub.kubernetes.addresses import service_url
 from workspace.hub.kubernetes.claims import sealed_claim
 from workspace.hub.kubernetes.settings import SERVICES, load_settings
 from workspace.hub.kubernetes.spawner import WorkspaceSpawner
@@ -80,7 +80,8 @@ WRONG = [
     ({"publicUrl": "tidegate.test"}, "publicUrl"),
     ({"publicUrl": "http://tidegate.test/"}, "publicUrl"),
     ({"publicUrl": "javascript://x"}, "publicUrl"),
-    ({"images": {"session": "a", "workspace": "b"}}, "images.services"),
+    ({"images": {"session": "a"}}, "images.services"),
+    ({"profiles": []}, "profiles"),
     ({"startSeconds": 1}, "startSeconds"),
     ({"unheardOf": 1}, "unheardOf"),
 ]

@@ -9,7 +9,7 @@ from model_kit import NOW, approval, dataset, grant, licence, project
 from provisioner.domain.conditions import Kind, Reason
 from reconcile_kit import ALLOW, ASK, DENY, KEY, MINUTE, SILENT, World
 from tidegate.ledger import verify
-from tidegate.model import ProjectPhase, ProjectStatus, Stage, StepState, TidegateError
+from tidegate.model import ONE_MACHINE, Profile, ProjectPhase, ProjectStatus, Stage, StepState, TidegateError
 
 
 @pytest.fixture
@@ -81,6 +81,8 @@ def test_without_an_approval_policy_is_shown_and_nothing_is_made(world: World, p
         ({"stage": Stage.DRAFT}, Reason.DRAFT),
         ({"datasets": [{"name": "not-there"}]}, Reason.PART_MISSING),
         ({"datasets": [{"name": "cbis-ddsm", "digest": "0" * 64}]}, Reason.PART_MISSING),
+        ({"resources": {"profile": "large"}}, Reason.NOT_OFFERED),
+        ({"resources": {"gpu": 1}}, Reason.NOT_OFFERED),
     ],
 )
 def test_an_incomplete_project_says_what_it_lacks(world: World, change: dict[str, object], said: Reason) -> None:
@@ -89,6 +91,29 @@ def test_an_incomplete_project_says_what_it_lacks(world: World, change: dict[str
     assert status.phase is ProjectPhase.INCOMPLETE
     assert reason(status, Kind.READY) == said
     assert world.policy.asked == 0
+
+
+def test_a_profile_there_is_not_is_answered_with_those_there_are(world: World) -> None:
+    world.register(resources={"profile": "large"})
+    condition = world.look().condition(Kind.READY)
+    assert condition is not None
+    assert "There is no profile large here; there is standard." in condition.message
+
+
+def test_a_profile_taken_away_stops_what_runs_after_the_grace_and_nothing_new_starts(world: World) -> None:
+    """The values changed; whoever works is told, and has a quarter of an hour."""
+    large = Profile(name="large")
+    world.profiles = (*ONE_MACHINE, large)
+    world.register(resources={"profile": "large"})
+    assert world.look().phase is ProjectPhase.DEPLOYED
+    world.servers.start("rosa")
+    world.profiles = ONE_MACHINE
+    status = world.look()
+    assert (status.phase, status.spawn_rights) == (ProjectPhase.INCOMPLETE, ())
+    assert world.servers.running(KEY) == ("rosa",)
+    world.now += 16 * MINUTE
+    world.look()
+    assert world.servers.running(KEY) == ()
 
 
 def test_the_requesters_own_approval_does_not_count(world: World) -> None:

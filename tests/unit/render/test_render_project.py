@@ -1,6 +1,6 @@
 """What a project is on a cluster, line by line; and that nothing but the facts decides it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from reconcile_kit import facts
 from render_kit import ADDRESSES, IMAGE, cluster_settings
 from tidegate.cluster.port import Manifest
 from tidegate.cluster.probe import probe_init_container
+from tidegate.model import ONE_MACHINE, Profile
+from tidegate.model.profiles import Most
 
 EXPECTED = Path(__file__).parent / "expected"
 PEOPLE = [grant("rosa"), grant("ravi", person="ravi"), grant("zoe", person="zoe.of.leeds")]
@@ -38,6 +40,44 @@ def test_a_stage_is_rendered_as_written_down(stage: Stage) -> None:
 def test_the_api_server_knows_every_field(stage: Stage) -> None:
     for manifest in rendered(stage, storage_class="fast"):
         validate(manifest, "1.34", strict=True)
+
+
+GPU = Profile(name="gpu", gpu_resource="nvidia.com/gpu", most=Most(gpus=4))
+AMD = Profile(name="amd", gpu_resource="amd.com/gpu", most=Most(gpus=4))
+
+
+def bounds(profiles: Sequence[Profile], **resources: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the quota and the range of limits say of GPUs."""
+    own = facts(project(resources=resources), *PEOPLE)
+    made = {m["kind"]: m for m in render(Stage.FENCE, own, ADDRESSES, cluster_settings(profiles=tuple(profiles)))}
+    for manifest in made.values():
+        validate(manifest, "1.34", strict=True)
+    hard = made["ResourceQuota"]["spec"]["hard"]
+    (limits,) = made["LimitRange"]["spec"]["limits"]
+    half = {name: limits.get(name, {}) for name in ("max", "default", "defaultRequest")}
+    return _gpus(hard), {name: _gpus(said) for name, said in half.items()}
+
+
+def _gpus(said: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if name.endswith("/gpu")}
+
+
+def test_gpus_are_bounded_for_the_project_and_for_each_container() -> None:
+    quota, limits = bounds((*ONE_MACHINE, GPU, AMD), profile="gpu", gpu=2)
+    assert quota == {"requests.nvidia.com/gpu": "6", "requests.amd.com/gpu": "0"}
+    # Whoever names none has none: a bound without a default would be one.
+    none = {"nvidia.com/gpu": "0"}
+    assert limits == {"max": {"nvidia.com/gpu": "2"}, "default": none, "defaultRequest": none}
+
+
+def test_a_project_without_gpus_gets_none_of_the_clusters() -> None:
+    quota, limits = bounds((*ONE_MACHINE, GPU))
+    assert quota == {"requests.nvidia.com/gpu": "0"}
+    assert limits == {"max": {}, "default": {}, "defaultRequest": {}}
+
+
+def test_a_profile_that_is_gone_gives_no_gpus() -> None:
+    assert bounds((*ONE_MACHINE, AMD), profile="gpu", gpu=2)[0] == {"requests.amd.com/gpu": "0"}
 
 
 @given(order=st.permutations(PEOPLE), stage=st.sampled_from(Stage))

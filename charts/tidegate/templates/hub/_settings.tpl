@@ -3,7 +3,7 @@
 {{- $workspace := .Values.workspace -}}
 {{- dict
   "publicUrl" .Values.publicUrl
-  "images" (pick .Values.images "session" "workspace" "services")
+  "images" (pick .Values.images "session" "services")
   "serviceNames" (dict
     "hub" (printf "%s-hub" .Release.Name)
     "proxyApi" (printf "%s-proxy-api" .Release.Name)
@@ -12,8 +12,7 @@
   "idleSeconds" $workspace.idleSeconds
   "longestSeconds" $workspace.longestSeconds
   "startSeconds" $workspace.startSeconds
-  "nodeSelector" $workspace.nodeSelector
-  "tolerations" $workspace.tolerations
+  "profiles" (include "tidegate.profiles" . | fromJsonArray)
   "hostUsers" $workspace.hostUsers
   | mustToPrettyJson -}}
 {{- end }}

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tidegate.cluster.port import Resource
+from tidegate.model import ONE_MACHINE, Profile
 from tidegate.model.names import Frozen
 
 Cores = Annotated[float, Field(gt=0, le=1024)]
@@ -43,6 +44,7 @@ class ClusterSettings(Frozen):
     s3_endpoint: ``host:port`` of the object store.
     cluster_dns: the address that the cluster's pods would ask for names; they must not reach it.
     never: networks in which no XNAT can lie: those of pods and Services, and what else must not be reached.
+    profiles: what workspaces may run on here.
     foreign_kinds: see `ForeignKind`.
     """
 
@@ -57,6 +59,7 @@ class ClusterSettings(Frozen):
     s3_endpoint: str
     cluster_dns: str = "10.96.0.10"
     never: tuple[IPv4Network, ...] = ()
+    profiles: Annotated[tuple[Profile, ...], Field(min_length=1)] = ONE_MACHINE
     foreign_kinds: tuple[ForeignKind, ...] = (
         ForeignKind(api_version="cilium.io/v2", kind="CiliumNetworkPolicy", plural="ciliumnetworkpolicies"),
     )

@@ -28,7 +28,7 @@ from tidegate.cluster.names import (
 )
 from tidegate.cluster.port import Manifest
 from tidegate.cluster.probe import probe_init_container
-from tidegate.model import ExitCode, TidegateError
+from tidegate.model import ExitCode, Profile, TidegateError, offered
 from workspace.hub.admission import Admission
 from workspace.hub.inside import (
     COHORT,
@@ -73,19 +73,21 @@ def workspace_manifest(
         now: from which the deadline is counted.
 
     Raises:
-        TidegateError: ``workspace_too_late``.
+        TidegateError: ``workspace_too_late``; ``profile_unknown`` or ``profile_exceeded`` where this installation
+            does not give what the project asks for, or not any more.
     """
+    profile = offered(admission.project.spec.resources, settings.profiles)
     spec = {
         "activeDeadlineSeconds": deadline_seconds(settings, admission, now),
         "automountServiceAccountToken": False,
-        "containers": [_session(settings, environment), _kernel(settings, admission)],
+        "containers": [_session(settings, environment), _kernel(profile, admission)],
         # Nothing here may ask a resolver; a name looked up by mistake fails at once instead of after a while.
         "dnsConfig": {"nameservers": ["127.0.0.1"]},
         "dnsPolicy": "None",
         "enableServiceLinks": False,
         "imagePullSecrets": [{"name": name} for name in settings.image_pull_secrets],
         "initContainers": [probe_init_container(WORKSPACE, settings.images.services)],
-        "nodeSelector": dict(settings.node_selector),
+        "nodeSelector": dict(profile.node_selector),
         # A kernel that used up its memory takes its container along; that one is started again, the session stays.
         "restartPolicy": "OnFailure",
         "securityContext": {
@@ -97,9 +99,11 @@ def workspace_manifest(
         "serviceAccountName": WORKSPACE,
         "shareProcessNamespace": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "tolerations": [dict(each) for each in settings.tolerations],
+        "tolerations": [dict(each) for each in profile.tolerations],
         "volumes": _volumes(admission),
     }
+    if profile.runtime_class:
+        spec["runtimeClassName"] = profile.runtime_class
     if settings.host_users is not None:
         spec["hostUsers"] = settings.host_users
     return {"apiVersion": "v1", "kind": "Pod", "metadata": _metadata(admission), "spec": spec}
@@ -158,22 +162,25 @@ def _session(settings: KubernetesSettings, environment: Mapping[str, str]) -> Ma
     }
 
 
-def _kernel(settings: KubernetesSettings, admission: Admission) -> Manifest:
+def _kernel(profile: Profile, admission: Admission) -> Manifest:
     resources = admission.project.spec.resources
     memory = f"{resources.memory_mib}Mi"
     view = cohort_view(admission.project.name, admission.cohort.version)
     threads = str(max(1, math.ceil(resources.cpus)))
+    gpus = {profile.gpu_resource: str(resources.gpu)} if resources.gpu else {}
+    # A runtime that knows GPUs goes by the image's word where nothing else is said, and that may be all of the node's.
+    unseen = {} if gpus else {"NVIDIA_VISIBLE_DEVICES": "void"}
     return {
         "name": KERNEL,
-        "image": settings.images.workspace,
+        "image": profile.image,
         "imagePullPolicy": "IfNotPresent",
         "command": list(launcher_command(admission)),
         "workingDir": HOME,
         # Libraries would otherwise start a thread for each core of the node.
-        "env": _env({**kernel_environment(), **dict.fromkeys(THREADS, threads)}),
+        "env": _env({**kernel_environment(), **dict.fromkeys(THREADS, threads), **unseen}),
         "resources": {
-            "limits": {"cpu": cores(resources.cpus), "memory": memory},
-            "requests": {"cpu": cores(resources.cpus / CPU_SHARE), "memory": memory},
+            "limits": {"cpu": cores(resources.cpus), "memory": memory, **gpus},
+            "requests": {"cpu": cores(resources.cpus / CPU_SHARE), "memory": memory, **gpus},
         },
         "securityContext": _locked(KERNEL_UID),
         "volumeMounts": [

@@ -23,11 +23,12 @@ the Kubernetes API; egress and provisioner to hub 8081.
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from tidegate.cluster.mounted import read_settings
+from tidegate.model import Profile
 from tidegate.model.names import Frozen, Line
 from workspace.hub.public import PublicSettings
 
@@ -40,7 +41,6 @@ class Images(Frozen):
     """By digest: admission refuses others. `services` is the one of the probe that goes first in every workspace."""
 
     session: Line
-    workspace: Line
     services: Line
 
 
@@ -55,7 +55,8 @@ class ServiceNames(Frozen):
 class KubernetesSettings(PublicSettings):
     """`origin` (``publicUrl``) is the scheme and host of the hub's pages, of which all others are subdomains.
 
-    `node_selector`, `tolerations` and `host_users` are put into every workspace as they are.
+    `profiles` say of each kind of workspace which image it runs from and where it may be placed; `host_users` is put
+    into every workspace as it is.
     """
 
     origin: Origin = Field(alias="publicUrl")
@@ -64,8 +65,7 @@ class KubernetesSettings(PublicSettings):
     image_pull_secrets: tuple[Line, ...] = ()
     opa_url: Line = "http://127.0.0.1:8181"
     start_seconds: Annotated[int, Field(ge=30, le=3600)] = 180
-    node_selector: dict[str, str] = Field(default_factory=dict)
-    tolerations: tuple[dict[str, Any], ...] = ()
+    profiles: Annotated[tuple[Profile, ...], Field(min_length=1)]
     host_users: bool | None = None
 
     @property

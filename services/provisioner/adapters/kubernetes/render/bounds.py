@@ -1,6 +1,8 @@
 """The namespace itself and how much may be used in it."""
 
-from typing import Final
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from provisioner.adapters.kubernetes.render.quantities import cpu, memory
 from provisioner.adapters.kubernetes.render.shape import labels, manifest
@@ -8,6 +10,7 @@ from provisioner.adapters.kubernetes.settings import ClusterSettings
 from provisioner.domain.facts import Facts
 from tidegate.cluster.names import namespace_of
 from tidegate.cluster.port import Manifest
+from tidegate.model.profiles import find
 
 POD_SECURITY: Final = "pod-security.kubernetes.io"
 POD_SECURITY_VERSION: Final = "v1.34"
@@ -45,15 +48,31 @@ def quota(facts: Facts, settings: ClusterSettings) -> Manifest:
         "requests.memory": memory(mib + PROBE_SHARE[1]),
         "requests.storage": memory(storage),
         "services": "0",
+        **{f"requests.{name}": str(people * each) for name, each in gpus(facts, settings).items()},
     }
     return manifest("ResourceQuota", BOUND, facts.project.name, {"spec": {"hard": hard}})
 
 
-def limit_range(project: str) -> Manifest:
-    """For a container that names no limits; without it the quota would refuse the pod with a sentence nobody reads."""
-    limit = {
+def gpus(facts: Facts, settings: ClusterSettings) -> dict[str, int]:
+    """How many one workspace may have of each kind this cluster hands out: of others than its own profile's, none."""
+    names = {profile.gpu_resource for profile in settings.profiles} - {""}
+    asked = facts.project.spec.resources
+    own = find(asked.profile, settings.profiles)
+    return {name: asked.gpu if own is not None and name == own.gpu_resource else 0 for name in sorted(names)}
+
+
+def limit_range(project: str, most: Mapping[str, int] = MappingProxyType({})) -> Manifest:
+    """For a container that names no limits; without it the quota would refuse the pod with a sentence nobody reads.
+
+    most: how many GPUs of each kind one container may have.
+    """
+    limit: dict[str, Any] = {
         "default": {"cpu": "500m", "memory": "256Mi"},
         "defaultRequest": {"cpu": "50m", "memory": "64Mi"},
         "type": "Container",
     }
+    # A bound alone would be every container's default, too.
+    for name, count in ((name, count) for name, count in most.items() if count):
+        limit["max"] = {name: str(count)}
+        limit["default"][name] = limit["defaultRequest"][name] = "0"
     return manifest("LimitRange", BOUND, project, {"spec": {"limits": [limit]}})

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from provisioner.adapters.kubernetes.render.addresses import Addresses
-from provisioner.adapters.kubernetes.render.bounds import limit_range, namespace, quota
+from provisioner.adapters.kubernetes.render.bounds import gpus, limit_range, namespace, quota
 from provisioner.adapters.kubernetes.render.policies import network_policies
 from provisioner.adapters.kubernetes.render.probes import probe_tables
 from provisioner.adapters.kubernetes.render.rights import hub_run, hub_spawn
@@ -28,7 +28,7 @@ class Stage(StrEnum):
 
 def _fence(facts: Facts, addresses: Addresses, settings: ClusterSettings) -> Manifests:
     name = facts.project.name
-    bounds = (namespace(name), quota(facts, settings), limit_range(name))
+    bounds = (namespace(name), quota(facts, settings), limit_range(name, gpus(facts, settings)))
     return (*bounds, *network_policies(name, addresses, settings), probe_tables(name, addresses))
 
 
