@@ -10,6 +10,7 @@ from tidegate.model import TidegateError, utc_now
 from workspace.hub.site import Site
 
 FORBIDDEN = 403
+UNAVAILABLE = 503
 
 
 class LocalAccounts(Authenticator):  # type: ignore[misc]  # JupyterHub carries no types
@@ -24,7 +25,8 @@ class LocalAccounts(Authenticator):  # type: ignore[misc]  # JupyterHub carries 
             # Hashing takes a moment on purpose; the hub goes on serving meanwhile.
             person = await asyncio.to_thread(self.site.log_in, name, password, utc_now())
         except TidegateError as error:
-            raise HTTPError(FORBIDDEN, f"{error.sentence} {error.fix}", reason=error.code) from error
+            status = UNAVAILABLE if error.code == "database_unavailable" else FORBIDDEN
+            raise HTTPError(status, f"{error.sentence} {error.fix}", reason=error.code) from error
         return person.subject
 
     async def refresh_user(self, user: Any, handler: Any = None, **_: Any) -> bool:  # noqa: ANN401, ARG002

@@ -3,8 +3,10 @@
 import os
 
 from workspace.hub.kubernetes.settings import load_settings
+from workspace.hub.kubernetes.silence import say_so
 from workspace.hub.kubernetes.wiring import Addresses, open_site, traits
 
+say_so()
 _settings = load_settings()
 _config = get_config()  # type: ignore[name-defined]  # noqa: F821 - traitlets gives it to configuration files
 _all = traits(_settings, open_site(_settings), Addresses.of(_settings, os.environ))
