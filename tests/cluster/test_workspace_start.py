@@ -24,12 +24,12 @@ from cluster.kit import Cluster, eventually
 from cluster.places import KUBECONFIG, REGISTRY
 from cluster.workspace_parts import (
     CONTROLLER,
-    IMAGES_NEEDED,
     RELEASE,
     fences,
     hub_environment,
     image,
     loader,
+    real_settings,
     release,
     stores,
 )
@@ -100,10 +100,6 @@ def _write_kubeconfig(path: Path, token: str) -> None:
     path.write_text(yaml.safe_dump(whole), encoding="utf-8")
 
 
-def settings(**images: str) -> KubernetesSettings:
-    return workspace_kit.settings(images={**{name: image(name) for name in IMAGES_NEEDED}, **images})
-
-
 def run(act: Act, place: Place, state: Path, patch: pytest.MonkeyPatch, told: KubernetesSettings | None = None) -> None:
     """One spawner's life in a loop of its own."""
     world = workspace_kit.world(state, utc_now())
@@ -111,7 +107,7 @@ def run(act: Act, place: Place, state: Path, patch: pytest.MonkeyPatch, told: Ku
     world.deploy(PROJECT, "rosa")
     store = hub_kit.SqliteStore(state / "tidegate.db", CHAIN)
     policy = SimpleNamespace(decide=lambda *_: workspace_kit.allow())
-    site = Site(told or settings(), store, policy, lambda *_: None)  # type: ignore[arg-type]  # one method is asked
+    site = Site(told or real_settings(), store, policy, lambda *_: None)  # type: ignore[arg-type]  # one method is asked
 
     async def life() -> None:
         await config.load_kube_config(str(place.kubeconfig))
@@ -208,7 +204,7 @@ def test_a_project_whose_share_is_used_up_is_told(
 def test_an_image_that_cannot_be_pulled_is_told_before_the_time_is_over(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nowhere = settings(workspace=f"{REGISTRY}/workspace@sha256:{'1' * 64}")
+    nowhere = real_settings(workspace=f"{REGISTRY}/workspace@sha256:{'1' * 64}")
     assert told(place, tmp_path / "state", monkeypatch, nowhere) == "workspace_image_missing"
 
 

@@ -39,6 +39,7 @@ from tidegate.cluster.probe import LOCKED
 from tidegate.model import utc_now
 from workspace.hub.inside import session_environment
 from workspace.hub.kubernetes.pod import workspace_manifest
+from workspace.hub.kubernetes.settings import KubernetesSettings
 
 RELEASE: Final = "ws-release"
 MINE: Final = "ws-density"
@@ -126,13 +127,20 @@ def loader(project: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": _inside("load", project), "spec": spec}
 
 
+def real_settings(**images: str) -> KubernetesSettings:
+    """The hub's settings with the images that are loaded, or others by name."""
+    found = {**{name: image(name) for name in IMAGES_NEEDED}, **images}
+    profile = {"name": "standard", "image": found.pop("workspace")}
+    return workspace_kit.settings(images=found, profiles=[profile])
+
+
 def workspace(state: Path, project: str, hub: str, egress: str) -> dict[str, Any]:
     """The very pod that the hub would make, for stand-ins at these addresses."""
     now = utc_now()
     admission = workspace_kit.admission(
         state, now + timedelta(hours=2), project, now, resources={"memoryMib": 512, "cpus": 1}
     )
-    settings = workspace_kit.settings(images={name: image(name) for name in IMAGES_NEEDED})
+    settings = real_settings()
     told = session_environment(settings, f"http://{egress}:{EGRESS_PORT}/intake/v1", admission)
     return workspace_manifest(settings, admission, {**hub_environment(project, hub), **told}, now)
 
