@@ -3,13 +3,14 @@
 Adapters implement these; `bootstrap` puts them together as `Ports`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from egress_review.domain.request import OutputFile, Request
+from egress_review.domain.status import Status
 from tidegate.ledger import Record
 from tidegate.model import Decision, PersonRef, Project
 from tidegate.model.grant import GrantSpec
@@ -33,6 +34,10 @@ class Requests(Protocol):
 
     def find(self, *, project: str | None = None, author: PersonRef | None = None) -> tuple[Request, ...]:
         """Requests, newest first."""
+        ...
+
+    def count(self, project: str) -> Mapping[Status, int]:
+        """How many requests of the project are in each state; states without any are left out."""
         ...
 
     def waiting(self, now: datetime) -> tuple[Request, ...]:

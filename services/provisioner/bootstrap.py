@@ -14,6 +14,7 @@ from provisioner.adapters.embedded.canary import EmbeddedIsolation
 from provisioner.adapters.embedded.folders import EmbeddedFolders
 from provisioner.adapters.embedded.heads import EmbeddedHeads
 from provisioner.adapters.embedded.policy import EmbeddedPolicy
+from provisioner.adapters.embedded.retained import ReviewsRegister
 from provisioner.adapters.embedded.servers import EmbeddedServers, Hub
 from provisioner.adapters.embedded.xnat_secrets import XnatSecrets
 from provisioner.adapters.vault import FolderVault
@@ -87,9 +88,10 @@ def build(settings: Settings, stopping: Callable[[], bool], given: Given = Given
         cohorts=cohorts,
         jitter=random.random,
     )
+    register = ReviewsRegister(settings.state / "egress.sqlite")
     servers = EmbeddedServers(settings.state / "run" / "servers", settings.hub)
-    reconciler = Reconciler(store, servers, opening, Closing(folders, random.random), clock)
-    databases = (settings.state / "tidegate.db", settings.state / "egress.sqlite")
+    reconciler = Reconciler(store, servers, opening, Closing(folders, random.random, register), clock)
+    databases = (settings.state / "tidegate.db", register.path)
     return Loop(store, reconciler, EmbeddedHeads(databases, CHAIN), clock)
 
 

@@ -32,6 +32,7 @@ from provisioner.adapters.kubernetes.ground import KubernetesGround
 from provisioner.adapters.kubernetes.heads import LedgerHeads
 from provisioner.adapters.kubernetes.journal import Journal
 from provisioner.adapters.kubernetes.render import Address
+from provisioner.adapters.kubernetes.retained import ReviewAsked
 from provisioner.adapters.kubernetes.servers import Hub, KubernetesServers
 from provisioner.adapters.kubernetes.vault_references import VaultReferences
 from provisioner.adapters.kubernetes.weeds import Weeds
@@ -52,7 +53,9 @@ from provisioner.kubernetes_settings import KubernetesSettings, Secrets
 from provisioner.ports import ApprovalPolicy
 from tidegate.cluster.client import ClusterClient
 from tidegate.cluster.connection import open_api
+from tidegate.cluster.names import HUB_PORT, RETENTION_PORT
 from tidegate.cluster.sending import Call, Sender
+from tidegate.cluster.services import service_url
 from tidegate.ledger import Event, Record
 from tidegate.model import Cohort, Kind, Licence, Project, ProjectPhase, utc_now
 from tidegate.objects.named import S3Named
@@ -160,8 +163,9 @@ def _reconciler(
         jitter=random.random,
         ground=ground,
     )
-    servers = KubernetesServers(api, _hub(settings, files))
-    return Reconciler(store, servers, opening, Closing(folders, random.random, ground=ground), clock)
+    servers = KubernetesServers(api, hub_of(settings, files))
+    closing = Closing(folders, random.random, review_of(settings, files), ground)
+    return Reconciler(store, servers, opening, closing, clock)
 
 
 def _cohorts(
@@ -220,9 +224,15 @@ def _outside(settings: KubernetesSettings, files: Secrets, store: KubernetesStor
     return (VaultReferences(S3Objects(client, VAULT), S3Named(client, VAULT), versions),)
 
 
-def _hub(settings: KubernetesSettings, files: Secrets) -> Hub | None:
+def review_of(settings: KubernetesSettings, files: Secrets) -> ReviewAsked:
+    """Without a token it is refused, and then no project is certified: nobody could say what still waits."""
+    return ReviewAsked(service_url(settings.egress_service, RETENTION_PORT), files.text("retention-token"))
+
+
+def hub_of(settings: KubernetesSettings, files: Secrets) -> Hub | None:
+    """By number: a name would have to be looked up within the second that a workspace's end leaves."""
     token = files.text("hub-token-provisioner")
-    return Hub(settings.hub_api_url.rstrip("/"), token) if token else None
+    return Hub(f"{service_url(settings.hub_service, HUB_PORT)}/hub/api", token) if token else None
 
 
 def _fenced(ledger: PostgresLedger, lease: Lease) -> Callable[[Record, datetime], None]:

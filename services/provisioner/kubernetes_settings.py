@@ -15,6 +15,7 @@ from pydantic import Field
 from provisioner.adapters.kubernetes.cohorts.objects import CohortSettings
 from provisioner.adapters.kubernetes.settings import ClusterSettings
 from tidegate.cluster import mounted
+from tidegate.model.names import Line
 from tidegate.objects.s3 import S3Key, S3Place
 
 PORTS = {"http": 80, "https": 443}
@@ -26,7 +27,8 @@ class KubernetesSettings(ClusterSettings):
     Attributes:
         object_store: where policy bundles, the vault and the packs lie; `s3_endpoint` follows from it.
         cohort: how cohorts are made.
-        hub_api_url: where servers are stopped.
+        hub_service: the hub's Service, where servers are stopped.
+        egress_service: review's Service, which says what of a project still waits there.
         opa_url: the policy server beside this process.
         resync_seconds: how often everything is looked at whatever was heard.
         health_port: of ``/healthz``, ``/readyz`` and ``/metrics``.
@@ -35,7 +37,8 @@ class KubernetesSettings(ClusterSettings):
     s3_endpoint: str = ""
     object_store: S3Place | None = None
     cohort: CohortSettings = CohortSettings()
-    hub_api_url: str = "http://tidegate-hub:8081/hub/api"
+    hub_service: Line = "tidegate-hub"
+    egress_service: Line = "tidegate-egress"
     opa_url: str = "http://127.0.0.1:8181"
     resync_seconds: Annotated[float, Field(ge=1, le=3600)] = 300
     health_port: Annotated[int, Field(ge=1, le=65535)] = 8080
@@ -55,8 +58,9 @@ class KubernetesSettings(ClusterSettings):
 class Secrets:
     """The folder of secret files, by name.
 
-    ``database-url opa-token bundle-key s3-access-key s3-secret-key hub-token-provisioner``, for each XNAT server
-    ``xnat/<host>/username`` and ``password``, and for loaders ``loader-s3-access-key loader-s3-secret-key``.
+    ``database-url opa-token bundle-key s3-access-key s3-secret-key hub-token-provisioner retention-token``, for each
+    XNAT server ``xnat/<host>/username`` and ``password``, and for loaders ``loader-s3-access-key`` and
+    ``loader-s3-secret-key``.
     """
 
     folder: Path

@@ -91,8 +91,8 @@ class Ground(Protocol):
 
 
 class Retention(Protocol):
-    def awaiting(self, project: str) -> int:
-        """How many requests of the project still await review or release.
+    def awaiting(self, project: str) -> Mapping[str, int]:
+        """How many requests of the project still await review or release, by the state they are in.
 
         Raises:
             TidegateError: where that cannot be told.

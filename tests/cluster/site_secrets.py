@@ -48,7 +48,11 @@ def _contents() -> dict[str, Contents]:
             **_store("provisioner"),
             **_store("loader", "loader-"),
         },
-        "tidegate-egress": {**_egress("egress"), **_store("egress")},
+        "tidegate-egress": {
+            **_egress("egress"),
+            **_store("egress"),
+            "retention-token": _token("retention-token"),
+        },
         "tidegate-egress-worker": {**_egress("egress-worker"), **_store("egress-worker")},
         "tidegate-migration": {"database-url": secret("database-url-tidegate_owner")},
         "tidegate-xnat": {"username": "tidegate-loader", "password": secret("xnat-password")},

@@ -178,6 +178,10 @@ def test_another_release_name_is_followed_everywhere() -> None:
         "hub": "second-one-hub",
         "proxyApi": "second-one-proxy-api",
     }
+    for component in ("provisioner", "egress", "egress-worker"):
+        told = of_kind(found, "ConfigMap")[f"second-one-{component}"]["data"]["settings.json"]
+        assert '"second-one-hub"' in told
+        assert '"second-one-egress"' in told
 
 
 MISTAKES = {

@@ -18,7 +18,7 @@ WAYS_IN = {
     "hub": {"proxy:8081", "provisioner:8081", "egress:8081", "egress-worker:8081", "workspace:8081"},
     "proxy": {"anyone:8000", "hub:8001"},
     "provisioner": set(),
-    "egress": {"proxy:8003", "workspace:8003"},
+    "egress": {"proxy:8003", "workspace:8003", "provisioner:8004"},
     "egress-worker": set(),
     "scan": set(),
     "beacon": {"every namespace:9000"},
@@ -28,7 +28,7 @@ WAYS_IN = {
 WAYS_OUT = {
     "hub": {"proxy:8001", "workspace:8888", *OUTSIDE, *DNS},
     "proxy": {"hub:8081", "egress:8003", "workspace:8888"},
-    "provisioner": {"hub:8081", "beacon:9000", *OUTSIDE, *DNS},
+    "provisioner": {"hub:8081", "egress:8004", "beacon:9000", *OUTSIDE, *DNS},
     "egress": {"hub:8081", *OUTSIDE, *DNS},
     "egress-worker": {"hub:8081", *OUTSIDE, *DNS},
     "scan": set(),

@@ -97,6 +97,15 @@ def test_the_charts_own_policies_leave_these_flows_and_no_more(tmp_path: Path, c
     assert of_projects(found) == ALLOWED
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_what_waits_in_review_is_told_to_the_provisioner_alone(tmp_path: Path, case: str) -> None:
+    """Its page has a port of its own: not even those who may speak with review reach it."""
+    chart = [m for m in manifests(case) if m["kind"] == "NetworkPolicy"]
+    found = {(flow[0], flow[2]) for flow in flows([*everything(), *chart], tmp_path) if flow[1] == "tidegate/egress"}
+    projects = {(f"tg-{project}/workspace", TCP.format(8003)) for project in PROJECTS}
+    assert found == {("tidegate/proxy", TCP.format(8003)), ("tidegate/provisioner", TCP.format(8004)), *projects}
+
+
 @pytest.mark.parametrize("policy", POLICY_NAMES)
 def test_without_any_one_policy_the_proof_fails(tmp_path: Path, policy: str) -> None:
     left = [m for m in everything() if not is_policy(m, policy, "tg-alpha")]

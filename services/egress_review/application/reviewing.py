@@ -168,6 +168,18 @@ def revoke(ports: Ports, request_id: str, by: By, reason: str) -> Request:
     return perform(ports, Action.REVOKE, request_id, by, change)
 
 
+def close_held(ports: Ports, request_id: str, by: By, reason: str) -> Request:
+    """End what cannot go on, so that it holds up nothing: the project closes, or what the request needs has ended."""
+
+    def change(before: Request, facts: Facts) -> Changed:
+        said = read_reason(reason)
+        after = replace(before, status=Status.EXPIRED, claims=(), reason=said)
+        holds = [hold.code for hold in facts.holds]
+        return after, (record(Event.REQUEST_EXPIRED, by.actor, before, was=before.status, holds=holds),)
+
+    return perform(ports, Action.CLOSE_HELD, request_id, by, change)
+
+
 def allowed_by_policy(ports: Ports, request: Request, by: By) -> str:
     """The digest of the decision that allows this release now.
 

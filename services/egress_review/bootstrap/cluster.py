@@ -15,8 +15,10 @@ from django.db import connection
 from egress_review.adapters.db.postgres import check_migrated, database_of
 from egress_review.bootstrap.settings import KubernetesSettings, load_settings
 from egress_review.ports import Ports
+from egress_review.web.retained import serve_retained
 from tidegate.cluster.mounted import read_secret, secrets_folder
-from tidegate.cluster.names import HUB_PORT
+from tidegate.cluster.names import HUB_PORT, RETENTION_PORT
+from tidegate.cluster.services import told_host
 from tidegate.identity import HubOAuthSettings
 
 CLIENT: Final = "service-egress"
@@ -91,17 +93,17 @@ class Cluster:
 
         return build_ports(self)
 
+    def serve_beside(self, ports: Ports) -> None:
+        """What the provisioner asks when a project closes."""
+        serve_retained(ports, read_secret(self.secrets, "retention-token"), EVERYWHERE, RETENTION_PORT)
+
 
 def read_cluster(environ: Mapping[str, str] = os.environ) -> Cluster:
     """Raises ``settings_invalid``."""
     settings = load_settings(environ)
-    names = [_number_of("tidegate-egress", environ), "tidegate-egress", *_own_addresses()]
+    names = [told_host(settings.own_service, environ), settings.own_service, *_own_addresses()]
     own = tuple(name for name in names if name)
-    return Cluster(settings, secrets_folder(environ), own, _number_of(settings.hub_service, environ))
-
-
-def _number_of(service: str, environ: Mapping[str, str]) -> str:
-    return environ.get(f"{service.upper().replace('-', '_')}_SERVICE_HOST", "")
+    return Cluster(settings, secrets_folder(environ), own, told_host(settings.hub_service, environ))
 
 
 def _own_addresses() -> tuple[str, ...]:

@@ -61,7 +61,7 @@ def place_here() -> Place:
 def serve() -> None:
     """Pages and intake; the proxy stands in front."""
     place = place_here()
-    start(place)
+    place.serve_beside(start(place))
     uvicorn.run(
         UploadGate(get_asgi_application()),
         host=place.address,

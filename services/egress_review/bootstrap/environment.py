@@ -69,6 +69,9 @@ class Environment:
 
         return build_ports(self)
 
+    def serve_beside(self, ports: Ports) -> None:
+        """On one machine the provisioner reads the register of requests itself."""
+
     @property
     def login(self) -> HubOAuthSettings:
         return HubOAuthSettings(

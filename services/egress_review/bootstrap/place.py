@@ -50,3 +50,7 @@ class Place(Protocol):
     def ports(self) -> Ports:
         """Raises the `TidegateError` of whatever cannot be opened: at the start, when a person reads it."""
         ...
+
+    def serve_beside(self, ports: Ports) -> None:
+        """Start what this place answers beside pages and intake."""
+        ...

@@ -3,7 +3,7 @@
 No secret is in it: those are files in the folder ``TIDEGATE_SECRETS``. The same settings serve two pods:
 
 * `egress`: ``python -m egress_review serve``, port 8003, probes ``/healthz`` (this process lives) and ``/readyz`` (its
-  database answers);
+  database answers); port 8004 for the provisioner alone, which shows the secret file ``retention-token``;
 * `egress-worker`: ``python -m egress_review work``, the spool's volume on ``spool``, ``/tmp`` to write; alive while
   ``python -m egress_review.bootstrap.alive work`` ends with 0.
 
@@ -45,13 +45,17 @@ class Buckets(Frozen):
 
 
 class KubernetesSettings(Frozen):
-    """`public_url` is the scheme and host of the review pages, `hub_public_url` the hub's pages, ``.../hub/``."""
+    """`public_url` is the scheme and host of the review pages, `hub_public_url` the hub's pages, ``.../hub/``.
+
+    `hub_service` and `own_service` are the names of the release's Services.
+    """
 
     public_url: Origin
     hub_public_url: Annotated[str, Field(pattern=rf"^https?://{HOST}(:[0-9]{{1,5}})?/hub/$")]
     object_store: ObjectStoreSettings
     buckets: Buckets = Buckets()
     hub_service: Line = "tidegate-hub"
+    own_service: Line = "tidegate-egress"
     opa_url: Line = "http://127.0.0.1:8181"
     port: Annotated[int, Field(ge=1024, le=65535)] = 8003
     spool: Line = "/var/spool/tidegate"

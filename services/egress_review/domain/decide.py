@@ -114,6 +114,8 @@ def _status(ask: Ask) -> str:
 
 
 def _held(ask: Ask) -> str:
+    if ask.action is Action.CLOSE_HELD:
+        return "" if ask.facts.holds else "not_held"
     return "held" if ask.facts.holds and ask.action not in WHILE_HELD else ""
 
 

@@ -80,6 +80,7 @@ _ROWS: Final = (
     # when
     ("wrong_status", Kind.CONFLICT, "The request is in a state in which this cannot be done.", "states"),
     ("held", Kind.CONFLICT, "The request is on hold; nothing is lost.", "hold"),
+    ("not_held", Kind.CONFLICT, "Nothing holds this request: it goes its way through review.", "hold"),
     ("stale_version", Kind.CONFLICT, "The request has changed since you opened the page; look again.", "version"),
     ("no_claim", Kind.CONFLICT, "Claim the request first: a claim declares that you have no conflict.", "claims"),
     ("seats_taken", Kind.CONFLICT, "Enough people are reviewing this request at the moment.", "claims"),

@@ -72,6 +72,8 @@ L: Final = frozenset({Status.RELEASED})
 X: Final = frozenset({Status.REVOKED, Status.REJECTED, Status.WITHDRAWN, Status.EXPIRED})
 ALL: Final = frozenset(Status)
 FINAL: Final = X
+# Somebody or something still has to decide or to deliver: nothing such a request needs may go.
+AWAITING: Final = K | S | V | G | P
 ACTIVE: Final = ALL - X - L
 
 ROWS: Final[tuple[tuple[frozenset[Status], Status, frozenset[Mover]], ...]] = (

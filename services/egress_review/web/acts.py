@@ -58,6 +58,7 @@ ACTS: Final[dict[str, Act]] = {
     "reject": lambda ports, rid, who, form: reviewing.reject(ports, rid, who, form.get("text", "")),
     "approve": lambda ports, rid, who, _form: reviewing.approve(ports, rid, who),
     "revoke": lambda ports, rid, who, form: reviewing.revoke(ports, rid, who, form.get("text", "")),
+    "close-held": lambda ports, rid, who, form: reviewing.close_held(ports, rid, who, form.get("text", "")),
 }
 DONE: Final[dict[str, str]] = {
     "texts": "The texts are saved.",
@@ -75,6 +76,7 @@ DONE: Final[dict[str, str]] = {
     "reject": "The request is rejected.",
     "approve": "The request is approved and will be released.",
     "revoke": "The release is revoked.",
+    "close-held": "The request is closed.",
 }
 
 

@@ -5,11 +5,11 @@ audit record of the write that makes the phase ``deleted``, so neither stands wi
 released files and the ledger are kept, and so are the salted hashes of identifiers that reviews still need.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from provisioner.application.case import Case
-from provisioner.domain.conditions import Finding, Kind, Reason, with_condition
+from provisioner.domain.conditions import Finding, Kind, Reason, not_retained, with_condition
 from provisioner.domain.progress import Name, done, going_on, is_waiting, running, stopping_of, with_step
 from provisioner.domain.verdicts import closing_verdict
 from provisioner.ports import Folders, Ground, Retention
@@ -37,9 +37,13 @@ class Closing:
         try:
             if before is None or before.code != RETAINED:
                 self._erase(case)
-            waiting = self.retention.awaiting(case.name) if self.retention is not None else 0
         except TidegateError as error:
             case.fail(Name.DELETION, error, self.jitter())
+            return
+        try:
+            waiting = self.retention.awaiting(case.name) if self.retention is not None else {}
+        except TidegateError as error:
+            doubt(case, error, self.jitter())
             return
         if waiting:
             retain(case, waiting)
@@ -57,12 +61,22 @@ class Closing:
         self.folders.erase(case.name, case.now)
 
 
-def retain(case: Case, waiting: int) -> None:
+def retain(case: Case, waiting: Mapping[str, int]) -> None:
     """Copies and homes are gone; what reviewers still need is not, and the certificate waits for them."""
-    message = f"{waiting} of its requests still await review or release; the certificate follows them."
+    states = ", ".join(f"{many} {state}" for state, many in sorted(waiting.items()))
+    message = (
+        f"{sum(waiting.values())} of its requests still await review or release ({states}); "
+        "an officer closes each of them, and then the certificate follows."
+    )
     step = Step(name=Name.DELETION, state=StepState.WAITING, code=RETAINED, message=message, since=case.now)
     found = Finding(holds=True, reason=Reason.REQUESTS_OPEN, message=message)
     case.write(lambda s: with_step(with_condition(s, Kind.RETAINED, found, case.now), step))
+
+
+def doubt(case: Case, error: TidegateError, jitter: float) -> None:
+    """Requests that cannot be counted may be there: the certificate waits, and the step says when we ask again."""
+    found = Finding(holds=True, reason=Reason.REQUESTS_UNKNOWN, message=f"{error.sentence} {error.fix}".strip())
+    case.fail(Name.DELETION, error, jitter, also=lambda s: with_condition(s, Kind.RETAINED, found, case.now))
 
 
 def certify(case: Case) -> None:
@@ -73,9 +87,7 @@ def certify(case: Case) -> None:
 
     def change(status: ProjectStatus) -> ProjectStatus:
         status = with_condition(status, Kind.COHORT_READY, Finding(holds=False, reason=Reason.CLOSED), case.now)
-        if status.condition(Kind.RETAINED) is not None:
-            nothing = Finding(holds=False, reason=Reason.NOTHING_RETAINED)
-            status = with_condition(status, Kind.RETAINED, nothing, case.now)
+        status = not_retained(status, case.now)
         empty = {"phase": ProjectPhase.DELETED, "cohort": None, "deployed_digest": None, "steps": ()}
         return with_step(
             status.model_copy(update=empty), done(Name.DELETION, "Deleted; the ledger certifies it.", case.now)

@@ -20,6 +20,8 @@ WORKSPACE: Final = "workspace"
 SESSION_PORT: Final = 8888
 HUB_PORT: Final = 8081
 EGRESS_PORT: Final = 8003
+# Of review too, but for the provisioner alone.
+RETENTION_PORT: Final = 8004
 SHARED_CLAIM: Final = "shared"
 NAMESPACE_PREFIX: Final = "tg-"
 SLUG_LENGTH: Final = 24

@@ -49,6 +49,7 @@ class Event(StrEnum):
     REQUEST_APPROVED = "egress:request:approved"
     REQUEST_REJECTED = "egress:request:rejected"
     REQUEST_WITHDRAWN = "egress:request:withdrawn"
+    REQUEST_EXPIRED = "egress:request:expired"
     REQUEST_RELEASED = "egress:request:released"
     REQUEST_REVOKED = "egress:request:revoked"
     FILE_ADDED = "egress:file:added"

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from provisioner.adapters.kubernetes.retained import ReviewAsked
+from provisioner.adapters.kubernetes.servers import Hub
+from provisioner.bootstrap_kubernetes import hub_of, review_of
 from provisioner.controller.health import Health, not_older_than, serve
 from provisioner.controller.watching import Watching, project_of, settings_of
 from provisioner.kubernetes_settings import KubernetesSettings, Secrets, host_and_port, read_settings
@@ -60,6 +63,22 @@ def test_secrets_are_read_from_files_and_shown_by_nothing(tmp_path: Path) -> Non
     assert (key.access, key.secret) == ("key", "hunter2")
     assert "hunter2" not in repr(key)
     assert Secrets(tmp_path).text("none") == ""
+
+
+def test_hub_and_review_are_called_by_number_as_the_release_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pod that is told no resolver would never reach a name, and stop workspaces the slow way only."""
+    settings = read(tmp_path, {**GIVEN, "hubService": "second-one-hub", "egressService": "second-one-egress"})
+    monkeypatch.setenv("SECOND_ONE_HUB_SERVICE_HOST", "10.96.0.6")
+    monkeypatch.setenv("SECOND_ONE_EGRESS_SERVICE_HOST", "10.96.0.7")
+    assert hub_of(settings, Secrets(tmp_path)) is None, "no token, no hub"
+    (tmp_path / "hub-token-provisioner").write_text("hunter2\n")
+    (tmp_path / "retention-token").write_text("hunter3\n")
+    hub, review = hub_of(settings, Secrets(tmp_path)), review_of(settings, Secrets(tmp_path))
+    assert hub == Hub("http://10.96.0.6:8081/hub/api", "hunter2")
+    assert review == ReviewAsked("http://10.96.0.7:8004", "hunter3")
+    assert "hunter" not in f"{hub}{review}"
 
 
 @pytest.mark.parametrize(

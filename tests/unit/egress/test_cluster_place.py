@@ -29,6 +29,7 @@ SECRETS = {
     "database-url": "postgresql://tidegate_egress:p%40ss@db.example:5433/tidegate?sslmode=verify-full",
     "egress-key": "k" * 64,
     "hub-token-egress": "token-of-review",
+    "retention-token": "token-of-the-provisioner",
 }
 
 
@@ -42,6 +43,15 @@ def environ(folder: Path, settings: Any = USUAL) -> dict[str, str]:
         "TIDEGATE_HUB_SERVICE_HOST": "10.96.0.7",
         "TIDEGATE_EGRESS_SERVICE_HOST": "10.96.0.9",
     }
+
+
+def test_names_are_those_of_the_release(tmp_path: Path) -> None:
+    named = {**USUAL, "hubService": "second-one-hub", "ownService": "second-one-egress"}
+    told = {"SECOND_ONE_HUB_SERVICE_HOST": "10.96.1.7", "SECOND_ONE_EGRESS_SERVICE_HOST": "10.96.1.9"}
+    place = read_cluster({**environ(tmp_path, named), **told})
+    assert place.hub_api == "http://10.96.1.7:8081/hub/api"
+    assert {"10.96.1.9", "second-one-egress"} <= set(place.hosts)
+    assert not {"10.96.0.9", "tidegate-egress"} & set(place.hosts)
 
 
 def test_settings_and_secret_files_make_a_place(tmp_path: Path) -> None:
@@ -78,7 +88,7 @@ def test_a_missing_secret_is_told_by_its_file(tmp_path: Path, name: str) -> None
     place = read_cluster(environ(tmp_path))
     (tmp_path / name).write_text("  \n")
     with pytest.raises(TidegateError) as raised:
-        (place.database(), place.secret_key(), place.login)
+        (place.database(), place.secret_key(), place.login, place.serve_beside(None))  # type: ignore[arg-type, func-returns-value]
     assert (raised.value.code, name in raised.value.sentence) == ("secret_missing", True)
 
 

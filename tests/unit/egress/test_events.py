@@ -27,6 +27,12 @@ def _voted(office: World) -> str:
     return made.id
 
 
+def _closed(office: World) -> object:
+    made = office.submitted()
+    office.account("rosa", disabled=True)
+    return reviewing.close_held(office.ports, made.id, office.by("gwen"), "Its author has left.")
+
+
 CASES: dict[Event, Case] = {
     Event.REQUEST_CREATED: lambda o: drafts.create_draft(o.ports, PROJECT, o.workspace(), TEXTS),
     Event.FILE_ADDED: lambda o: o.draft(),
@@ -54,6 +60,7 @@ CASES: dict[Event, Case] = {
     Event.RELEASE_STORED: lambda o: o.released(),
     Event.RELEASE_FAILED: lambda o: releasing.step_back(o.ports, o.releasing().id, o.now, "lease_lapsed"),
     Event.REQUEST_RELEASED: lambda o: o.released(),
+    Event.REQUEST_EXPIRED: _closed,
     Event.REQUEST_REVOKED: lambda o: o.revoked(),
     Event.FILE_VIEWED: lambda o: look_at_file(o.ports, o.submitted().id, o.by("chidi"), "table.csv"),
     Event.DOWNLOAD_SERVED: lambda o: open_download(o.ports, o.released().id, o.by("rosa"), "table.csv", o.clock),

@@ -57,8 +57,8 @@ class Ground:
 class Requests:
     open: int = 0
 
-    def awaiting(self, _project: str) -> int:
-        return self.open
+    def awaiting(self, _project: str) -> dict[str, int]:
+        return {"submitted": self.open} if self.open else {}
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_open_requests_hold_the_certificate_back_and_nothing_else(world: World) 
     step = status.step("deletion")
     assert step is not None
     assert (step.state, step.code) == (StepState.WAITING, "requests_open")
-    assert step.message.startswith("2 of its requests")
+    assert step.message.startswith("2 of its requests still await review or release (2 submitted); an officer")
     assert not (world.root / "homes" / KEY).exists()
     generation = world.store.generation()
     world.now += HOUR
@@ -263,7 +263,32 @@ def test_requests_that_cannot_be_counted_are_no_requests_done(world: World, monk
     monkeypatch.setattr(world.retention, "awaiting", unknown)
     status = world.look()
     assert status.phase is ProjectPhase.PENDING_DELETION
-    assert status.step("deletion").code == "egress_unavailable"  # type: ignore[union-attr]
+    step = status.step("deletion")
+    assert step is not None
+    assert (step.code, step.state) == ("egress_unavailable", StepState.FAILED)
+    assert step.next_try is not None, "asked again by itself"
+    assert finding(status, Kind.RETAINED) == (True, Reason.REQUESTS_UNKNOWN)
+    assert status.condition(Kind.RETAINED).message == "The review service does not answer."  # type: ignore[union-attr]
+    assert "provisioner:project:closed" not in world.events()
+    monkeypatch.undo()
+    world.now = step.next_try
+    status = world.look()
+    assert status.phase is ProjectPhase.DELETED
+    assert finding(status, Kind.RETAINED) == (False, Reason.NOTHING_RETAINED)
+
+
+def test_a_closing_taken_back_retains_nothing_and_the_next_one_erases_again(world: World) -> None:
+    world.deployed()
+    world.retention.open = 1
+    closing(world)
+    assert finding(world.look(), Kind.RETAINED)[0]
+    world.put(project())
+    assert finding(world.look(), Kind.RETAINED) == (False, Reason.NOTHING_RETAINED)
+    world.deployed()
+    (world.root / "homes" / KEY).mkdir(parents=True, exist_ok=True)
+    closing(world)
+    assert finding(world.look(), Kind.RETAINED)[0]
+    assert not (world.root / "homes" / KEY).exists()
 
 
 def test_an_event_mends_beside_a_look_that_waits(world: World, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:

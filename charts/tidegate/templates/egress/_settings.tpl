@@ -4,6 +4,7 @@
   "publicUrl" (include "tidegate.reviewUrl" .)
   "hubPublicUrl" (printf "%s/hub/" .Values.publicUrl)
   "hubService" (printf "%s-hub" .Release.Name)
+  "ownService" (printf "%s-egress" .Release.Name)
   "objectStore" (include "tidegate.objectStore" . | fromJson)
   | mustToPrettyJson -}}
 {{- end }}

@@ -15,7 +15,8 @@
   "loader" (dict "cpus" $project.loader.cpus "memoryMib" $project.loader.memoryMebibytes)
   "foreignKinds" $project.foreignKinds
   "objectStore" (include "tidegate.objectStore" . | fromJson)
-  "hubApiUrl" (printf "http://%s-hub:8081/hub/api" .Release.Name)
+  "hubService" (printf "%s-hub" .Release.Name)
+  "egressService" (printf "%s-egress" .Release.Name)
   "clusterDns" .Values.dns.address
   "never" .Values.podNetworks
   | mustToPrettyJson -}}

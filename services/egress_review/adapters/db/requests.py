@@ -5,14 +5,14 @@ begins (`transaction_mode` IMMEDIATE in the settings); in PostgreSQL it is the l
 every write of ours needs in the end.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeVar
 
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from egress_review.adapters.db.models import (
     CommentRow,
@@ -58,6 +58,10 @@ class DjangoRequests:
         if author is not None:
             rows = rows.filter(author_issuer=author.issuer, author_subject=author.subject)
         return tuple(request_of(row) for row in rows)
+
+    def count(self, project: str) -> Mapping[Status, int]:
+        rows = RequestRow.objects.filter(project=project).values_list("status").annotate(many=Count("pk"))
+        return {Status(status): many for status, many in rows}
 
     def waiting(self, now: datetime) -> tuple[Request, ...]:
         free = Q(job_until__isnull=True) | Q(job_until__lte=now)

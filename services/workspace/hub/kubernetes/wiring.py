@@ -15,12 +15,12 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from tidegate.cluster.client import connect
 from tidegate.cluster.mounted import read_secret, secrets_folder
 from tidegate.cluster.names import EGRESS_PORT, HUB_PORT
+from tidegate.cluster.services import service_url
 from tidegate.model import ExitCode, Kind, TidegateError
 from tidegate.policy import open_server_policy
 from tidegate.store.kubernetes import KubernetesStore
 from tidegate.store.postgres import Database, PostgresLedger
 from tidegate.store.watched import WatchedReads
-from workspace.hub.kubernetes.addresses import service_url
 from workspace.hub.kubernetes.claims import sealed_claim
 from workspace.hub.kubernetes.settings import SERVICES, KubernetesSettings
 from workspace.hub.kubernetes.spawner import WorkspaceSpawner

@@ -1,6 +1,7 @@
-"""Where the release's Services answer, as numbers: a workspace's network has no DNS, so names would lead nowhere.
+"""Where the release's Services answer, as numbers: our pods may have no DNS, and a name would then lead nowhere.
 
 Read from the environment that the kubelet gives a pod for each Service of its namespace; asked of DNS where it is not.
+Called by each service as it starts.
 """
 
 import os
@@ -16,8 +17,13 @@ def service_url(name: str, port: int, environ: Mapping[str, str] = os.environ) -
     Raises:
         TidegateError: ``service_unknown``.
     """
-    host = environ.get(f"{name.upper().replace('-', '_')}_SERVICE_HOST", "") or _resolved(name, port)
+    host = told_host(name, environ) or _resolved(name, port)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def told_host(name: str, environ: Mapping[str, str]) -> str:
+    """The number this pod was told when it started; empty where the Service did not stand then."""
+    return environ.get(f"{name.upper().replace('-', '_')}_SERVICE_HOST", "")
 
 
 def _resolved(name: str, port: int) -> str:
