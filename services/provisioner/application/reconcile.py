@@ -33,7 +33,6 @@ class Reconciler:
     clock: Callable[[], datetime]
     profiles: tuple[Profile, ...] = ONE_MACHINE
     locks: Locks = field(default_factory=Locks)
-    cutting: Locks = field(default_factory=Locks)
 
     def reconcile(self, key: str, now: datetime) -> ProjectStatus | None:
         """Cut what is over, then close or open. None where there is no such project."""
@@ -80,7 +79,7 @@ class Reconciler:
 
     def _cut(self, case: Case) -> None:
         # Two threads may come to cut at once; the second waits and finds it done.
-        with self.cutting.of(case.name):
+        with self.opening.cutting.of(case.name):
             cut(case, self.servers, self.opening.jitter(), self.opening.ground)
             if not is_closing(case.facts, case.now):
                 self.opening.mend(case)

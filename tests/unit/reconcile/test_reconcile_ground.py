@@ -97,6 +97,28 @@ def test_the_fence_comes_first_and_the_right_to_start_last(
     assert ground.told[-1] == "open anew"
 
 
+def test_a_cut_beside_the_giving_of_rights_takes_none_away(
+    world: World, ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hub's right is an object in the cluster, whose own event asks for a cut before the rows are written."""
+    reconciler = world.reconciler()
+    beside: list[threading.Thread] = []
+
+    def open_and_be_heard(_facts: Facts, _now: datetime, *, stood: bool) -> tuple[str, ...]:
+        ground.told.append("open" if stood else "open anew")
+        if not beside:
+            beside.append(threading.Thread(target=lambda: reconciler.enforce(KEY, world.now)))
+            beside[0].start()
+            beside[0].join(0.2)
+        return ()
+
+    monkeypatch.setattr(ground, "open", open_and_be_heard)
+    world.register()
+    reconciler.reconcile(KEY, world.now)
+    beside[0].join()
+    assert "shut" not in ground.told[ground.told.index("open anew") :]
+
+
 def test_a_second_look_writes_nothing(world: World) -> None:
     first = world.deployed()
     generation = world.store.generation()
