@@ -74,6 +74,8 @@ lock: ## Resolve and hash all Python dependencies anew
 	@$(COMPILE) requirements/services-image.in -o requirements/services-image.txt
 	@$(COMPILE) requirements/hub-image.in -o requirements/hub-image.txt
 	@$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
+	@$(COMPILE) tests/cluster/requirements.in -o tests/cluster/requirements.txt
+	@$(COMPILE) tests/cluster/requirements/nca.in -o tests/cluster/requirements/nca.txt
 	@$(COMPILE) tests/cluster/requirements/scanners.in -o tests/cluster/requirements/scanners.txt
 
 clean: ## Remove environments, caches and the demo's state

@@ -13,6 +13,7 @@
     "jobSeconds" $project.cohort.jobSeconds
     "nodeSelector" $project.cohort.nodeSelector)
   "loader" (dict "cpus" $project.loader.cpus "memoryMib" $project.loader.memoryMebibytes)
+  "profiles" (include "tidegate.profiles" . | fromJsonArray)
   "foreignKinds" $project.foreignKinds
   "objectStore" (include "tidegate.objectStore" . | fromJson)
   "hubService" (printf "%s-hub" .Release.Name)
