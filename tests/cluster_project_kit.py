@@ -35,9 +35,10 @@ class Site:
     settings: ClusterSettings = field(default_factory=cluster_settings)
 
     def __post_init__(self) -> None:
-        applier = Applier(self.api, Journal(self._append))
+        self.journal = Journal(self._append)
+        applier = Applier(self.api, self.journal)
         self.addresses = KubernetesAddresses(self.api, self.settings, Address("10.96.0.1", 443))
-        self.ground = KubernetesGround(applier, Weeds(self.api, applier.journal, self.settings), self.addresses)
+        self.ground = KubernetesGround(applier, Weeds(self.api, self.journal, self.settings), self.addresses)
         self.folders = KubernetesFolders(applier, self.addresses, Finalising(applier))
 
     def build(self, own: Facts, now: datetime) -> None:
@@ -56,11 +57,11 @@ class Site:
         self.records.append(record)
 
 
-def release_of(api: ClusterApi) -> None:
+def release_of(api: ClusterApi, name: str = "tidegate") -> None:
     """The namespace and the Services that a chart would have made."""
-    api.apply(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "tidegate"}})
+    api.apply(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     for component, port in {"hub": 8081, "egress": 8003, "beacon": 9000}.items():
-        metadata = {"name": f"tidegate-{component}", "namespace": "tidegate"}
+        metadata = {"name": f"{name}-{component}", "namespace": name}
         spec = {"ports": [{"port": port, "protocol": "TCP"}], "selector": {"app.kubernetes.io/component": component}}
         api.apply(SERVICE, {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
 

@@ -10,7 +10,7 @@ import secrets
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from provisioner.adapters.kubernetes.folders import KubernetesFolders
 from provisioner.adapters.kubernetes.ground import KubernetesGround
 from provisioner.adapters.kubernetes.heads import LedgerHeads
 from provisioner.adapters.kubernetes.journal import Journal
+from provisioner.adapters.kubernetes.remembering import kept
 from provisioner.adapters.kubernetes.render import Address
 from provisioner.adapters.kubernetes.retained import ReviewAsked
 from provisioner.adapters.kubernetes.servers import Hub, KubernetesServers
@@ -48,12 +49,16 @@ from provisioner.controller.leading import Leading
 from provisioner.controller.lease import Lease
 from provisioner.controller.metrics import Metrics
 from provisioner.controller.publishing import Publishing
-from provisioner.controller.watching import Watching
+from provisioner.controller.watching import Watching, project_of
 from provisioner.kubernetes_settings import KubernetesSettings, Secrets
-from provisioner.ports import ApprovalPolicy
+from provisioner.ports import ApprovalPolicy, Cohorts, Isolation
 from tidegate.cluster.client import ClusterClient
 from tidegate.cluster.connection import open_api
+from tidegate.cluster.following import STALE_SECONDS
 from tidegate.cluster.names import HUB_PORT, RETENTION_PORT
+from tidegate.cluster.pace import Pace
+from tidegate.cluster.port import ClusterApi, Manifest
+from tidegate.cluster.remembered import Memories, RememberedApi, fresh
 from tidegate.cluster.sending import Call, Sender
 from tidegate.cluster.services import service_url
 from tidegate.ledger import Event, Record
@@ -68,12 +73,13 @@ from tidegate.policy.signature import load_key
 from tidegate.store.heads import ClusterWitness
 from tidegate.store.kubernetes import KubernetesStore
 from tidegate.store.postgres import Database, PostgresLedger
-from tidegate.store.watched import STALE_SECONDS, WatchedReads
+from tidegate.store.watched import WatchedReads
 
 log = structlog.get_logger("provisioner")
 
 CHAIN = "provisioner"
 R = TypeVar("R")
+Ages = Mapping[str, Callable[[], float]]
 STALE_LOOP_SECONDS = 30.0
 PUBLISH_SECONDS = 15.0
 
@@ -83,6 +89,9 @@ class Given:
     """What a test puts in the place of a part."""
 
     policy: ApprovalPolicy | None = None
+    isolation: Isolation | None = None
+    cohorts: Cohorts | None = None
+    pace: Pace | None = None
     kubeconfig: Path | None = None
     api_server: Address | None = None
     publishes: bool = True
@@ -93,6 +102,7 @@ class Service:
     """The whole process: parts that are started in this order and stopped in reverse."""
 
     leading: Leading
+    memories: Memories
     reads: WatchedReads
     watching: Watching
     publishing: Publishing
@@ -105,6 +115,8 @@ class Service:
             return True
         self.leading.keep()
         try:
+            if not self.memories.start():
+                log.warning("not all that stands is in memory yet; what is not is read from the API")
             self.reads.start()
             self.watching.start()
             self.publishing.start(stop)
@@ -112,6 +124,7 @@ class Service:
         finally:
             self.watching.stop()
             self.reads.stop()
+            self.memories.stop()
             self.leading.leave()
 
 
@@ -124,27 +137,42 @@ def build(settings: KubernetesSettings, files: Secrets, ended: Callable[[], None
         lease.check()
         metrics.wrote(call.method, call.kind)
 
-    api = ClusterClient(Sender(open_api(given.kubeconfig, None), before_write=before_write))
+    client = ClusterClient(Sender(open_api(given.kubeconfig, None), given.pace, before_write=before_write))
     ledger = PostgresLedger(Database.of_file(files.path("database-url")), CHAIN)
     asked = Asked(clock)
-    reads = WatchedReads(api, changed=asked.changed)
-    store = KubernetesStore(api, ledger, reads, fence=lambda: lease.transitions)
+    # Watches have connections of their own: each holds one, and looks must not wait for them.
+    ears = ClusterClient(Sender(open_api(given.kubeconfig, None)))
+    memories = Memories(ears, kept(kind.resource() for kind in settings.foreign_kinds), _hearing(asked))
+    reads = WatchedReads(ears, changed=asked.changed)
+    store = KubernetesStore(client, ledger, reads, fence=lambda: lease.transitions)
     journal = Journal(_fenced(ledger, lease))
-    reconciler = _reconciler(settings, files, api, store, journal, clock, given)
-    heads = LedgerHeads(ledger, CHAIN, ClusterWitness(api, settings.namespace))
+    reconciler = _reconciler(settings, files, RememberedApi(client, memories), store, journal, clock, given)
+    heads = LedgerHeads(ledger, CHAIN, ClusterWitness(client, settings.namespace))
     loop = ClusterLoop(store, reconciler, heads, clock, asked, metrics, store.settle, resync=settings.resync)
-    watching = Watching(asked.ask, [kind.resource() for kind in settings.foreign_kinds])
+    watching = Watching(asked.ask)
     publishing = Publishing(_publisher(settings, files, store) if given.publishes else None, clock, PUBLISH_SECONDS)
-    _count(metrics, loop, lease, watching, reads, store)
-    return Service(
-        Leading(lease, ended), reads, watching, publishing, loop, _health(metrics, loop, lease, watching, reads)
-    )
+    ages = {"store": reads.silent_for, "object": memories.silent_for}
+    _count(metrics, loop, lease, ages, store)
+    metrics.watch("remembered_objects", "Objects of projects held in memory.", lambda: float(len(memories)))
+    health = _health(metrics, loop, lease, watching, ages)
+    return Service(Leading(lease, ended), memories, reads, watching, publishing, loop, health)
+
+
+def _hearing(asked: Asked) -> Callable[[Manifest], None]:
+    """What a project consists of has changed, and memory knows."""
+
+    def heard(manifest: Manifest) -> None:
+        project = project_of(manifest)
+        if project is not None:
+            asked.ask(project)
+
+    return heard
 
 
 def _reconciler(
     settings: KubernetesSettings,
     files: Secrets,
-    api: ClusterClient,
+    api: ClusterApi,
     store: KubernetesStore,
     journal: Journal,
     clock: Callable[[], datetime],
@@ -158,8 +186,9 @@ def _reconciler(
     opening = Opening(
         policy=given.policy or _policy(settings, files, store),
         folders=folders,
-        isolation=KubernetesIsolation(api, addresses, lambda key: observe(store, key)),
-        cohorts=_cohorts(settings, files, api, store, clock, addresses.resolve),
+        isolation=given.isolation
+        or KubernetesIsolation(api, journal, addresses, lambda key: observe(store, key), clock),
+        cohorts=given.cohorts or _cohorts(settings, files, api, store, clock, addresses.resolve),
         jitter=random.random,
         ground=ground,
     )
@@ -171,7 +200,7 @@ def _reconciler(
 def _cohorts(
     settings: KubernetesSettings,
     files: Secrets,
-    api: ClusterClient,
+    api: ClusterApi,
     store: KubernetesStore,
     clock: Callable[[], datetime],
     resolve: Callable[[str], tuple[str, ...]],
@@ -188,7 +217,8 @@ def _cohorts(
         record=store.append,
         clock=clock,
     )
-    jobs = Jobs(api, cluster, settings.cohort, resolve)
+    # How a job ended is told by its pod, which must not be older than the job.
+    jobs = Jobs(fresh(api), cluster, settings.cohort, resolve)
     return KubernetesCohorts(jobs, Volumes(api, cluster, settings.cohort), settings.cohort, parts)
 
 
@@ -250,14 +280,12 @@ def _fenced(ledger: PostgresLedger, lease: Lease) -> Callable[[Record, datetime]
     return append
 
 
-def _count(
-    metrics: Metrics, loop: ClusterLoop, lease: Lease, watching: Watching, reads: WatchedReads, store: KubernetesStore
-) -> None:
+def _count(metrics: Metrics, loop: ClusterLoop, lease: Lease, ages: Ages, store: KubernetesStore) -> None:
     metrics.watch("queue_keys", "Projects asked for and not yet looked at.", lambda: float(len(loop.asked)))
     metrics.watch("lease_renewal_age_seconds", "Since the Lease was last renewed.", lease.age)
     metrics.watch("loop_beat_age_seconds", "Since the loop last beat.", loop.silent_for)
-    metrics.watch("watch_event_age_seconds", "Since any watch of kopf had an event.", watching.silent_for)
-    metrics.watch("store_watch_age_seconds", "Since the quietest watch of the store was heard of.", reads.silent_for)
+    for what, age in ages.items():
+        metrics.watch(f"{what}_watch_age_seconds", f"Since the quietest {what} watch was heard of.", age)
 
     def phases() -> Counter[ProjectPhase]:
         return Counter(store.project_status(project.name).phase for project in store.list(Kind.PROJECT))
@@ -265,26 +293,25 @@ def _count(
     metrics.watch_phases(phases)
 
 
-def _health(metrics: Metrics, loop: ClusterLoop, lease: Lease, watching: Watching, reads: WatchedReads) -> Health:
+def _health(metrics: Metrics, loop: ClusterLoop, lease: Lease, watching: Watching, ages: Ages) -> Health:
     """Before this process leads nothing is stale: it waits, which is healthy."""
 
     def leading(check: Callable[[], str]) -> Callable[[], str]:
         return lambda: check() if lease.transitions else ""
 
+    def looking(check: Callable[[], str]) -> Callable[[], str]:
+        return leading(lambda: "" if loop.resync_at is None else check())
+
     live = {
         "loop": leading(not_older_than(STALE_LOOP_SECONDS, loop.silent_for)),
-        "store watch": leading(lambda: "" if loop.resync_at is None else _stale(reads)),
-        "watches": leading(lambda: "" if loop.resync_at is None or watching.alive() else "ended"),
+        **{f"{what} watch": looking(not_older_than(STALE_SECONDS, age)) for what, age in ages.items()},
+        "watches": looking(lambda: "" if watching.alive() else "ended"),
     }
     ready = {
         "lease": lambda: "" if lease.age() < float("inf") else "another process leads",
         "first look": lambda: "" if loop.resyncs else "not yet",
     }
     return Health(live, ready, metrics.page)
-
-
-def _stale(reads: WatchedReads) -> str:
-    return not_older_than(STALE_SECONDS, reads.silent_for)()
 
 
 def _holder() -> str:

@@ -45,7 +45,8 @@ class Place:
 
     def isolation(self, **changes: object) -> KubernetesIsolation:
         told = {"beacon_answers": self.answers, **changes}
-        return KubernetesIsolation(self.site.api, self.site.addresses, lambda _: self.own, **told)  # type: ignore[arg-type]
+        own = self.site
+        return KubernetesIsolation(own.api, own.journal, own.addresses, lambda _: self.own, lambda: NOW, **told)  # type: ignore[arg-type]
 
     def answers(self, address: Address) -> bool:
         """From a pod of the release, as the controller would; this test runs outside the cluster's network."""

@@ -108,8 +108,9 @@ def life(cluster: Cluster, tmp_path: Path) -> Iterator[Life]:
     world = World(tmp_path / "state", ground=site.ground)
     world.folders = site.folders  # type: ignore[assignment]
     world.servers = KubernetesServers(api, NO_HUB)  # type: ignore[assignment]
+    facts = lambda key: observe(world.store, key)  # noqa: E731 - as the wiring gives it
     world.probe = KubernetesIsolation(  # type: ignore[assignment]
-        api, site.addresses, lambda key: observe(world.store, key), beacon_answers=lambda _: True
+        api, site.journal, site.addresses, facts, lambda: world.now, beacon_answers=lambda _: True
     )
     name = f"life{secrets.token_hex(4)}"
     yield Life(world, api, hub, image, name)

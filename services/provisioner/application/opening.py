@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import structlog
 
-from provisioner.application.case import PROVISIONER, Case, Change, Locks
+from provisioner.application.case import PROVISIONER, Case, Change
 from provisioner.application.cutting import give
 from provisioner.application.observe import cohorts_of
 from provisioner.application.versions import wanted_cohort
@@ -30,6 +30,8 @@ PROOF_HOLDS = timedelta(hours=1)
 HASH_HOLDS = timedelta(days=1)
 DRIFT_SHOWS = timedelta(hours=1)
 TAMPERED = "COHORT_TAMPERED"
+# What was proved is no longer what stands.
+FENCE_CHANGED = "FENCE_CHANGED"
 SHARES = 20
 UNANSWERED = frozenset({"policy_unavailable", "policy_stale", "policy_error"})
 # Which condition a failed step makes false, and with which reason unless its code has one of its own.
@@ -52,10 +54,7 @@ class Went(StrEnum):
 
 @dataclass(frozen=True)
 class Opening:
-    """`ground` is None where each sandbox brings its own isolation, so that there is nothing to mend.
-
-    `cutting` is held by whoever gives or ends rights: the hub's own right and the rows for people are two writes.
-    """
+    """`ground` is None where each sandbox brings its own isolation, so that there is nothing to mend."""
 
     policy: ApprovalPolicy
     folders: Folders
@@ -63,7 +62,6 @@ class Opening:
     cohorts: Cohorts
     jitter: Callable[[], float]
     ground: Ground | None = None
-    cutting: Locks = field(default_factory=Locks)
     proved: dict[str, datetime] = field(default_factory=dict)
     hashed: dict[str, datetime] = field(default_factory=dict)
 
@@ -130,6 +128,9 @@ class Opening:
         return Went.WRONG
 
     def _fail(self, case: Case, name: Name, error: TidegateError) -> None:
+        if error.code == FENCE_CHANGED:
+            self.proved.pop(case.facts.project.digest(), None)
+
         def spoil(status: ProjectStatus) -> ProjectStatus:
             if name not in SPOILS:
                 return status
@@ -212,7 +213,10 @@ class Opening:
         return True
 
     def _version(self, case: Case) -> int:
-        cohort = wanted_cohort(case.facts, cohorts_of(case.store, case.name))
+        known = cohorts_of(case.store, case.name)
+        cohort = wanted_cohort(case.facts, known)
+        if cohort in known:
+            return cohort.spec.version
         record = Record(
             event=Event.RESOURCE_CREATED,
             actor=PROVISIONER,
@@ -241,14 +245,12 @@ class Opening:
         return Went.LONG
 
     def _access(self, case: Case) -> Went:
-        """A cut beside this look would take the hub's right away again, for which no row stands yet."""
+        if self.ground is not None and rights_due(case.facts, case.now):
+            self.ground.open(case.facts, case.now, stood=bool(case.status.spawn_rights))
         digest = case.facts.project.digest()
         change = _done(case, Name.ACCESS, "Workspaces can be started.")
-        with self.cutting.of(case.name):
-            if self.ground is not None and rights_due(case.facts, case.now):
-                self.ground.open(case.facts, case.now, stood=bool(case.status.spawn_rights))
-            case.write(lambda s: change(s.model_copy(update={"deployed_digest": digest})))
-            give(case)
+        case.write(lambda s: change(s.model_copy(update={"deployed_digest": digest})))
+        give(case)
         return Went.ON
 
 

@@ -60,6 +60,7 @@ class ClusterLoop:
     dates: dict[str, datetime] = field(default_factory=dict)
     tries: dict[str, int] = field(default_factory=dict)
     resyncs: int = 0
+    owed: bool = False
 
     def __post_init__(self) -> None:
         self.looks = KeyedPool("look", self._look, LOOKS)
@@ -87,12 +88,12 @@ class ClusterLoop:
     def beat(self, now: datetime) -> float:
         """Ask for every look that is due; answers how many seconds to wait."""
         self._cut_what_is_over(now)
-        self._hourly(now)
         due, everything, following = self.asked.take(now)
         for key in due:
             self._ask(key)
-        for key in self._names() if self._everything(now, asked=everything) else ():
+        for key in self._everything(now, asked=everything):
             self.looks.submit(key)
+        self._hourly(now)
         nearest = min((at for at in (following, *dict(self.dates).values()) if at is not None), default=None)
         seconds = (nearest - now).total_seconds() if nearest else BEAT_SECONDS
         return min(BEAT_SECONDS, max(0.0, seconds))
@@ -104,19 +105,23 @@ class ClusterLoop:
         self.looks.submit(key)
 
     def _cut_what_is_over(self, now: datetime) -> None:
-        """Dates first: what they end must not wait for a store that does not answer."""
+        """Dates first: what they end must not wait for a store or a ledger that does not answer."""
         for key in [key for key, at in dict(self.dates).items() if at <= now]:
             self.dates.pop(key, None)
             self.cuts.submit(key)
             self.looks.submit(key)
 
-    def _everything(self, now: datetime, *, asked: bool) -> bool:
+    def _everything(self, now: datetime, *, asked: bool) -> tuple[str, ...]:
+        """Every project, where that is due. Where the store cannot say which there are, it is owed to the next beat."""
         late = self.resync_at is None or now >= self.resync_at
         if late:
             self.resync_at = now + self.resync
             self.resyncs += 1
             self.meter.resynced()
-        return late or asked
+        self.owed = self.owed or late or asked
+        names = self._names() if self.owed else ()
+        self.owed = False
+        return names
 
     def _hourly(self, now: datetime) -> None:
         if self.hourly_at is None or now >= self.hourly_at:

@@ -61,9 +61,10 @@ class Loop:
     def beat(self, now: datetime) -> float:
         """Ask for every look that is due; answers how many seconds to wait."""
         keys = tuple(project.name for project in self.store.list(Kind.PROJECT))
-        self._anchor(now)
         due_all = self._news(now)
         following = [self._due(key, now, due_all=due_all) for key in keys]
+        # Dates first: what they end must not wait for a ledger that does not answer.
+        self._anchor(now)
         nearest = min((at for at in following if at is not None), default=None)
         seconds = (nearest - now).total_seconds() if nearest else BEAT_SECONDS
         return min(BEAT_SECONDS, max(SHORTEST_WAIT, seconds))

@@ -1,9 +1,9 @@
-"""Hears of every change to what projects consist of, and asks for a look. kopf holds the watches; it does nothing else.
+"""Hears of loaders' jobs, and asks for a look. kopf holds the watch; it does nothing else.
 
 kopf's handlers of creation and change compare with an annotation and write one each time, so only `on.event` is used:
 an event says which project to look at, never what to do. What kind of change it was, and whether events came twice,
-late or in another order, makes no difference. The resources of governance are heard of through the store's own watch,
-whose memory a look reads.
+late or in another order, makes no difference. What a look reads from memory asks through the watch that fills the
+memory, after it has: an event that came before would find nothing new there. Jobs are read from the API itself.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,31 +19,14 @@ import kopf
 import structlog
 
 from tidegate.cluster.names import NAMESPACE_PREFIX, PROJECT_LABEL
-from tidegate.cluster.port import Resource
 
 log = structlog.get_logger("provisioner")
 
 CANARY_LABEL: Final = "tidegate.dev/canary"
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 5.0
-CORE: Final = "v1"
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-# In the order of cluster-wide rights in the chart.
-WATCHED: Final = (
-    (CORE, "namespaces"),
-    (CORE, "resourcequotas"),
-    (CORE, "limitranges"),
-    (CORE, "configmaps"),
-    (CORE, "serviceaccounts"),
-    (CORE, "persistentvolumeclaims"),
-    (CORE, "pods"),
-    (CORE, "services"),
-    ("batch/v1", "jobs"),
-    ("networking.k8s.io/v1", "networkpolicies"),
-    ("networking.k8s.io/v1", "ingresses"),
-    ("rbac.authorization.k8s.io/v1", "roles"),
-    ("rbac.authorization.k8s.io/v1", "rolebindings"),
-)
+WATCHED: Final = (("batch/v1", "jobs"),)
 
 
 def project_of(body: Mapping[str, Any]) -> str | None:
@@ -81,9 +64,8 @@ def settings_of() -> kopf.OperatorSettings:
 class Watching:
     """The watches, in a thread of their own. `heard` is called with a project's name, from that thread."""
 
-    def __init__(self, heard: Callable[[str], None], foreign: Iterable[Resource] = ()) -> None:
+    def __init__(self, heard: Callable[[str], None]) -> None:
         self._heard = heard
-        self._kinds = (*WATCHED, *((kind.api_version, kind.plural) for kind in foreign))
         self._stop = threading.Event()
         self._ready = threading.Event()
         self._thread: threading.Thread | None = None
@@ -111,7 +93,7 @@ class Watching:
     def registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(_login)
-        for api_version, plural in self._kinds:
+        for api_version, plural in WATCHED:
             group, _, version = api_version.rpartition("/")
             kopf.on.event(group, version, plural, registry=registry)(self._event)
         return registry

@@ -15,7 +15,8 @@ from tidegate.model import ExitCode, TidegateError
 
 IN_CLUSTER: Final = "KUBERNETES_SERVICE_HOST"
 KUBECONFIG: Final = "KUBECONFIG"
-POOL: Final = 16
+# As many as look and cut at once.
+POOL: Final = 32
 
 
 def open_api(kubeconfig: Path | None, context: str | None, env: Mapping[str, str] = os.environ) -> ApiClient:

@@ -11,23 +11,19 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
 
 from tidegate.cluster.custom import CUSTOM
-from tidegate.cluster.port import Change, Manifest, WatchableApi
+from tidegate.cluster.following import BOOKMARK, DELETED, STALE_SECONDS, Following
+from tidegate.cluster.port import Change, Listing, Manifest, WatchableApi
 from tidegate.model import AnyResource, Kind, ProjectStatus, TidegateError
 from tidegate.store.manifests import read, read_status
 
 log = structlog.get_logger("store")
 
-# The server says at least once a minute that a quiet watch is alive; two missed and a retry fit in.
-STALE_SECONDS: Final = 180.0
-SHORTEST_WAIT: Final = 0.2
-LONGEST_WAIT: Final = 10.0
-DELETED: Final = "DELETED"
-BOOKMARK: Final = "BOOKMARK"
 NO_STATUS: Final = ProjectStatus()
 # A verdict that is not seen could be a refusal or a revocation: without it nothing may be decided.
 NEVER_LEFT_OUT: Final = frozenset({Kind.APPROVAL})
@@ -80,7 +76,8 @@ class WatchedReads:
             TidegateError: ``cluster_unavailable`` when that takes longer than `patience` seconds; the watch goes on.
         """
         for kind in self._seen:
-            threading.Thread(target=self._follow, args=(kind,), name=f"watch-{kind}", daemon=True).start()
+            listed, changed = partial(self._listed, kind), partial(self._change, kind)
+            Following(self._api, CUSTOM[kind], listed, changed, self._jitter).start(self._stop)
         deadline = self._clock() + patience
         for kind, filled in self._filled.items():
             if not filled.wait(max(0.0, deadline - self._clock())):
@@ -126,48 +123,22 @@ class WatchedReads:
                 raise _silent(kind)
             return dict(self._seen[kind])
 
-    def _follow(self, kind: Kind) -> None:
-        """The life of one watch: list, follow, follow again; list anew where the server no longer knows the version."""
-        version, failures = "", 0
-        while not self._stop.is_set():
-            version, whole = self._follow_once(kind, version)
-            failures = 0 if whole else failures + 1
-            self._stop.wait(min(LONGEST_WAIT, SHORTEST_WAIT * 2**failures) * (0.5 + self._jitter()))
-
-    def _follow_once(self, kind: Kind, version: str) -> tuple[str, bool]:
-        """From which version to go on, empty to list anew, and whether the server ended the watch as it should."""
-        try:
-            version = version or self._list(kind)
-            for change in self._api.follow(CUSTOM[kind], since=version):
-                version = self._change(kind, change)
-        except TidegateError as error:
-            log.warning("watch_broken", kind=str(kind), code=error.code, sentence=error.sentence)
-            return "" if error.code == "cluster_gone" else version, False
-        except Exception:
-            # Whatever came, a watch must not end in silence: list anew.
-            log.exception("watch_failed", kind=str(kind))
-            return "", False
-        return version, True
-
-    def _list(self, kind: Kind) -> str:
-        listing = self._api.listing(CUSTOM[kind])
+    def _listed(self, kind: Kind, listing: Listing) -> None:
         with self._lock:
             self._forget_others(kind, listing.items, int(listing.version))
             for manifest in listing.items:
                 self._note(kind, manifest)
             self._heard[kind] = self._clock()
         self._filled[kind].set()
-        return listing.version
 
-    def _change(self, kind: Kind, change: Change) -> str:
-        version = str(change.manifest["metadata"]["resourceVersion"])
+    def _change(self, kind: Kind, change: Change) -> None:
+        version = int(change.manifest["metadata"]["resourceVersion"])
         with self._lock:
             self._heard[kind] = self._clock()
             if change.verb == DELETED:
-                self._set(kind, change.manifest["metadata"]["name"], Seen(int(version)))
+                self._set(kind, change.manifest["metadata"]["name"], Seen(version))
             elif change.verb != BOOKMARK:
                 self._note(kind, change.manifest)
-        return version
 
     def _forget_others(self, kind: Kind, items: tuple[Manifest, ...], version: int) -> None:
         """What a new list no longer names is gone, unless we wrote it since."""

@@ -3,10 +3,11 @@
 import itertools
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,18 @@ from provisioner.controller.keyed import KeyedPool
 from provisioner.controller.metrics import Metrics
 from provisioner.ports import UnderWay
 from reconcile_kit import KEY, MINUTE, World
-from tidegate.model import AnyResource, Cohort, CohortSpec, Dataset, Kind, Project, ProjectPhase, ProjectStatus, Step
+from tidegate.model import (
+    AnyResource,
+    Cohort,
+    CohortSpec,
+    Dataset,
+    Kind,
+    Project,
+    ProjectPhase,
+    ProjectStatus,
+    Step,
+    TidegateError,
+)
 from tidegate.model.status import CohortStatus
 
 KEYS = ("a", "b", "c")
@@ -50,11 +62,14 @@ class Bench:
         """One beat and the end of all it asked for."""
         self.world.now += passed
         wait = self.loop.beat(self.world.now)
+        self.idle()
+        return wait
+
+    def idle(self) -> None:
         deadline = time.monotonic() + 30
         while self.loop.looks.busy() or self.loop.cuts.busy():
             assert time.monotonic() < deadline
             time.sleep(0.005)
-        return wait
 
     def status(self) -> ProjectStatus:
         return self.world.store.project_status(KEY)
@@ -263,3 +278,39 @@ def test_failed_steps_are_counted_by_code() -> None:
     page = metrics.page().decode()
     assert 'tidegate_step_failures_total{code="XNAT_UNREACHABLE"} 1.0' in page
     assert 'tidegate_reconciles_total{outcome="pending-creation"} 1.0' in page
+
+
+def test_dates_are_met_while_the_ledger_does_not_answer(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Heads of chains are anchored each hour; a database that is away then must not keep a workspace alive."""
+    bench.world.register(ends=bench.world.now + MINUTE)
+    bench.beat()
+    bench.beat(POLL)
+    bench.world.servers.start("rosa")
+    away = TidegateError("ledger_unavailable", "The database is away.")
+    monkeypatch.setattr("provisioner.controller.cluster_loop.anchor", raising(away))
+    bench.loop.hourly_at = None
+    with pytest.raises(TidegateError, match="ledger_unavailable"):
+        bench.beat(MINUTE)
+    bench.idle()
+    assert bench.world.servers.stopped == ["rosa"]
+
+
+def test_a_resync_that_the_store_could_not_answer_is_owed_to_the_next_beat(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.world.register()
+    silent = TidegateError("cluster_unavailable", "Too old to decide from.")
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.loop, "_names", raising(silent))
+        with pytest.raises(TidegateError, match="cluster_unavailable"):
+            bench.beat()
+    bench.beat()
+    bench.beat(POLL)
+    assert bench.status().phase is ProjectPhase.DEPLOYED
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    def act(*_: object) -> None:
+        raise error
+
+    return act

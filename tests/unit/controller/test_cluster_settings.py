@@ -14,7 +14,6 @@ from provisioner.bootstrap_kubernetes import hub_of, review_of
 from provisioner.controller.health import Health, not_older_than, serve
 from provisioner.controller.watching import Watching, project_of, settings_of
 from provisioner.kubernetes_settings import KubernetesSettings, Secrets, host_and_port, read_settings
-from tidegate.cluster.port import Resource
 from tidegate.model import TidegateError
 
 GIVEN = {"servicesImage": "registry.tidegate.test/services@sha256:" + "a" * 64}
@@ -127,9 +126,8 @@ def test_kopf_is_set_to_watch_and_nothing_else() -> None:
 
 def test_kopf_has_event_handlers_alone() -> None:
     """A handler of creation or change would write an annotation to every object."""
-    foreign = Resource("cilium.io/v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies")
-    registry = Watching(lambda _key: None, [foreign]).registry()
-    assert len(registry._watching.get_all_handlers()) == 14
+    registry = Watching(lambda _key: None).registry()
+    assert len(registry._watching.get_all_handlers()) == 1
     for other in (registry._changing, registry._spawning, registry._webhooks, registry._indexing):
         assert not other.get_all_handlers()
 

@@ -18,13 +18,12 @@ import pytest
 from provisioner.controller import watching
 from provisioner.controller.watching import WATCHED, Watching
 
-POLICIES = "/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
-NAMES = {plural: plural.rstrip("s").replace("policie", "policy") for _, plural in WATCHED}
+JOBS = "/apis/batch/v1/namespaces/{namespace}/jobs"
 
 
 @dataclass
 class Faults:
-    """What the server does wrong: statuses for the next lists, and how the next watches of policies go."""
+    """What the server does wrong: statuses for the next lists, and how the next watches go."""
 
     lists: list[int] = field(default_factory=list)
     watches: list[str] = field(default_factory=list)
@@ -33,17 +32,17 @@ class Faults:
 
 @attrs.define(kw_only=True)
 class Server(kmock.KubernetesEmulator):
-    """The mock, with faults for network policies alone."""
+    """The mock, with faults."""
 
     faults: Faults = attrs.field(factory=Faults)
 
     async def _serve_list(self, request: kmock.Request) -> Any:
-        if _is_policies(request) and self.faults.lists:
+        if _is_jobs(request) and self.faults.lists:
             raise kmock.KubernetesError(status=self.faults.lists.pop(0))  # type: ignore[call-arg]
         return await super()._serve_list(request)
 
     async def _serve_watch(self, request: kmock.Request) -> AsyncIterator[Any]:
-        if _is_policies(request):
+        if _is_jobs(request):
             self.faults.watched += 1
             how = self.faults.watches.pop(0) if self.faults.watches else ""
             if how == "gone":
@@ -56,8 +55,8 @@ class Server(kmock.KubernetesEmulator):
             yield event
 
 
-def _is_policies(request: kmock.Request) -> bool:
-    return request.resource is not None and request.resource.plural == "networkpolicies"
+def _is_jobs(request: kmock.Request) -> bool:
+    return request.resource is not None and request.resource.plural == "jobs"
 
 
 class Api:
@@ -80,10 +79,10 @@ class Api:
 
     def write(self, namespace: str, name: str, **labels: str) -> None:
         body = {"metadata": {"name": name, "namespace": namespace, "labels": labels, "resourceVersion": "1"}}
-        self._ask("POST", POLICIES.format(namespace=namespace), body)
+        self._ask("POST", JOBS.format(namespace=namespace), body)
 
     def delete(self, namespace: str, name: str) -> None:
-        self._ask("DELETE", f"{POLICIES.format(namespace=namespace)}/{name}", None)
+        self._ask("DELETE", f"{JOBS.format(namespace=namespace)}/{name}", None)
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> None:
         async def ask() -> None:
@@ -97,9 +96,10 @@ class Api:
 
     async def _serve(self) -> None:
         handler = Server(faults=self.faults)
-        for api_version, plural in WATCHED:
-            namespaced = plural != "namespaces"
-            about = {"namespaced": namespaced, "kind": plural, "singular": NAMES[plural], "verbs": {"list", "watch"}}
+        # kopf does nothing before it knows that there are namespaces.
+        for api_version, plural in (("v1", "namespaces"), *WATCHED):
+            about = {"kind": plural, "singular": plural.rstrip("s"), "verbs": {"list", "watch"}}
+            about["namespaced"] = plural != "namespaces"
             handler.resources[f"{api_version}/{plural}"] = about
         async with handler, kmock.Server(handler) as server:
             self.url = str(server.url).rstrip("/")
@@ -157,16 +157,16 @@ def eventually(look: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def test_every_change_asks_for_its_project(api: Api, heard: Callable[[], list[str]]) -> None:
-    api.write("tg-before", "default-deny")
+    api.write("tg-before", "pull-v1")
     keys = heard()
     eventually(lambda: "before" in keys)
-    api.write("tg-alpha", "default-deny")
+    api.write("tg-alpha", "pull-v1")
     eventually(lambda: "alpha" in keys)
     keys.clear()
-    api.delete("tg-alpha", "default-deny")
+    api.delete("tg-alpha", "pull-v1")
     eventually(lambda: "alpha" in keys)
     api.write("default", "somebody-elses", **{"tidegate.dev/project": "alpha"})
-    api.write("tg-beta", "default-deny")
+    api.write("tg-beta", "pull-v1")
     eventually(lambda: "beta" in keys)
     assert set(keys) <= {"alpha", "beta", "before"}
     assert keys.count("alpha") == 1
@@ -175,7 +175,7 @@ def test_every_change_asks_for_its_project(api: Api, heard: Callable[[], list[st
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_server_that_refuses_at_first_is_asked_again(api: Api, heard: Callable[[], list[str]], status: int) -> None:
     api.faults.lists += [status, status]
-    api.write("tg-alpha", "default-deny")
+    api.write("tg-alpha", "pull-v1")
     keys = heard()
     eventually(lambda: "alpha" in keys)
     assert api.faults.lists == []
@@ -185,7 +185,7 @@ def test_a_version_that_is_gone_is_listed_anew(api: Api, heard: Callable[[], lis
     api.faults.watches += ["gone", "gone"]
     keys = heard()
     eventually(lambda: not api.faults.watches)
-    api.write("tg-alpha", "default-deny")
+    api.write("tg-alpha", "pull-v1")
     eventually(lambda: "alpha" in keys)
 
 
@@ -196,7 +196,7 @@ def test_a_watch_that_fell_silent_is_given_up_and_what_it_missed_is_heard(
     api.faults.watches.append("half-open")
     keys = heard()
     eventually(lambda: api.faults.watched >= 1)
-    api.write("tg-alpha", "default-deny")
+    api.write("tg-alpha", "pull-v1")
     assert "alpha" not in keys
     eventually(lambda: "alpha" in keys)
     assert api.faults.watched >= 2

@@ -1,6 +1,7 @@
 """Brings live objects to what was rendered, and tells apart our own change from what others did.
 
-Called by the ground and the stores. Nothing is sent where nothing differs. An object that bears the stamp of just what
+Called by the ground and the stores. Nothing is sent where nothing differs; what seems to differ is read again from the
+cluster itself, since memory lags behind. An object that bears the stamp of just what
 is rendered now, and differs, was changed by others; so was one where the API server says that somebody else holds a
 field of ours. That is drift: it is recorded, and then taken back by force. Nothing else is ever forced.
 """
@@ -16,6 +17,7 @@ from provisioner.adapters.kubernetes.compare import mended, must_be_made_anew, s
 from provisioner.adapters.kubernetes.journal import Journal
 from provisioner.adapters.kubernetes.kinds import called, ref_of, resource_of
 from tidegate.cluster.port import ClusterApi, Manifest
+from tidegate.cluster.remembered import fresh
 from tidegate.ledger import Event
 from tidegate.model import TidegateError, digest_of
 
@@ -37,6 +39,11 @@ class Applier:
     api: ClusterApi
     journal: Journal
 
+    def differs(self, rendered: Sequence[Manifest]) -> tuple[str, ...]:
+        """What does not stand as it was rendered, by the word of the cluster itself."""
+        asked = fresh(self.api)
+        return tuple(called(each) for each in map(stamped, rendered) if not _stands(asked.get(ref_of(each)), each))
+
     def bring(
         self, project: str, group: str, wanted: Sequence[Manifest], now: datetime, *, stood: bool
     ) -> tuple[str, ...]:
@@ -49,8 +56,11 @@ class Applier:
 
     def _look(self, rendered: Manifest) -> _Change | None:
         wanted = stamped(rendered)
-        live = self.api.get(ref_of(wanted))
-        return None if live is not None and same(live, wanted) else _Change(wanted, live)
+        ref = ref_of(wanted)
+        if _stands(self.api.get(ref), wanted):
+            return None
+        live = fresh(self.api).get(ref)
+        return None if _stands(live, wanted) else _Change(wanted, live)
 
     def _write(self, change: _Change, project: str, now: datetime, *, stood: bool) -> bool:
         """Whether it had drifted."""
@@ -92,6 +102,10 @@ def stamped(rendered: Manifest) -> Manifest:
     metadata = rendered["metadata"]
     annotations = {**metadata.get("annotations", {}), STAMP: digest_of(rendered)[:STAMP_LENGTH]}
     return {**rendered, "metadata": {**metadata, "annotations": annotations}}
+
+
+def _stands(live: Manifest | None, wanted: Manifest) -> bool:
+    return live is not None and same(live, wanted)
 
 
 def _stamp(manifest: Manifest) -> str:

@@ -8,20 +8,23 @@ import json
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
 
 from provisioner.adapters.kubernetes.addresses import KubernetesAddresses
-from provisioner.adapters.kubernetes.kinds import POD
+from provisioner.adapters.kubernetes.journal import Journal
+from provisioner.adapters.kubernetes.kinds import POD, called
 from provisioner.adapters.kubernetes.render import Address, Addresses
 from provisioner.adapters.kubernetes.render.probes import CANARY_LABEL, Target, canary, workspace_targets
 from provisioner.domain.facts import Facts
-from tidegate.cluster.names import PROJECT_LABEL, namespace_of
+from tidegate.cluster.names import PROJECT_LABEL, ROLE_LABEL, WORKSPACE, namespace_of
 from tidegate.cluster.port import ClusterApi, Manifest, Ref
 from tidegate.cluster.probe import PROBE
+from tidegate.cluster.remembered import fresh
 from tidegate.model import Project, TidegateError
 
 log = structlog.get_logger("provisioner")
@@ -31,6 +34,7 @@ BEACON_SECONDS: Final = 2.0
 PATIENCE_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.2
 MOST_NEIGHBOURS: Final = 2
+GROUP: Final = "canary"
 OPEN: Final = "open"
 HOPELESS: Final = frozenset({"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"})
 
@@ -46,11 +50,16 @@ def answers(address: Address) -> bool:
 
 @dataclass(frozen=True)
 class KubernetesIsolation:
-    """`facts_of` reads the project's facts afresh; `beacon_answers` may be told otherwise by tests."""
+    """`facts_of` reads the project's facts afresh; `beacon_answers` may be told otherwise by tests.
+
+    Its pods are read from the cluster itself, whatever is remembered.
+    """
 
     api: ClusterApi
+    journal: Journal
     addresses: KubernetesAddresses
     facts_of: Callable[[str], Facts | None]
+    clock: Callable[[], datetime]
     beacon_answers: Callable[[Address], bool] = answers
     patience: float = PATIENCE_SECONDS
 
@@ -58,16 +67,24 @@ class KubernetesIsolation:
         found = self._addresses(project)
         if not self.beacon_answers(found.beacon):
             raise unproved("the beacon did not answer the controller")
-        self._sweep(project.name)
         nonce = secrets.token_hex(16)
         targets = workspace_targets(found, self._neighbours(project.name))
         manifest = canary(project.name, nonce, targets, self.addresses.settings)
+        left = self._left(project.name)
+        names = [called(each) for each in (*left, manifest)]
+        with self.journal.group(project.name, GROUP, names, self.clock()):
+            pod = self._sent(manifest, left)
+        check(answer_of(pod, nonce), targets)
+
+    def _sent(self, manifest: Manifest, left: Sequence[Manifest]) -> Manifest:
+        """The canary once it has answered; it is gone again, and so is what an earlier controller left."""
+        for pod in left:
+            self.api.delete(_ref(pod), grace_seconds=0)
         try:
             self.api.create(POD, manifest)
-            pod = self._finished(_ref(manifest))
+            return self._finished(_ref(manifest))
         finally:
             self.api.delete(_ref(manifest), grace_seconds=0)
-        check(answer_of(pod, nonce), targets)
 
     def _addresses(self, project: Project) -> Addresses:
         facts = self.facts_of(project.name)
@@ -76,19 +93,18 @@ class KubernetesIsolation:
         return self.addresses.of(facts)
 
     def _neighbours(self, project: str) -> list[str]:
-        """Addresses of pods of other projects: what runs there must not be reached either."""
-        pods = [pod for pod in self.api.list(POD) if _is_neighbour(pod, project)]
-        return sorted(pod["status"]["podIP"] for pod in pods)[:MOST_NEIGHBOURS]
+        """Addresses of workspaces of other projects: what runs there must not be reached either."""
+        pods = fresh(self.api).list(POD, labels={ROLE_LABEL: WORKSPACE})
+        return sorted(pod["status"]["podIP"] for pod in pods if _is_neighbour(pod, project))[:MOST_NEIGHBOURS]
 
-    def _sweep(self, project: str) -> None:
-        """A canary that outlived the controller that made it."""
-        for pod in self.api.list(POD, namespace_of(project), {CANARY_LABEL: "true"}):
-            self.api.delete(_ref(pod), grace_seconds=0)
+    def _left(self, project: str) -> tuple[Manifest, ...]:
+        """Canaries that outlived the controller that made them."""
+        return fresh(self.api).list(POD, namespace_of(project), {CANARY_LABEL: "true"})
 
     def _finished(self, ref: Ref) -> Manifest:
         end = time.monotonic() + self.patience
         while True:
-            pod = self.api.get(ref)
+            pod = fresh(self.api).get(ref)
             if pod is None:
                 raise unproved("its pod was taken away")
             if told(pod) is not None or pod.get("status", {}).get("phase") == "Failed":

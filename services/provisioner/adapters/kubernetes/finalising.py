@@ -18,6 +18,7 @@ from provisioner.adapters.kubernetes.kinds import JOB, NAMESPACE, POD, VOLUME
 from provisioner.adapters.kubernetes.render.rights import HUB_RUN, HUB_SPAWN
 from tidegate.cluster.names import PROJECT_LABEL, namespace_of
 from tidegate.cluster.port import ClusterApi, Manifest, Ref, Resource
+from tidegate.cluster.remembered import fresh
 from tidegate.model import TidegateError
 
 # How long one try waits for pods, or for the namespace, before the step is said to have failed and is tried later.
@@ -46,7 +47,8 @@ class Finalising:
 
     @property
     def _api(self) -> ClusterApi:
-        return self.applier.api
+        """What is left is read from the cluster itself."""
+        return fresh(self.applier.api)
 
     def run(self, project: str, now: datetime) -> None:
         """Raises TidegateError ``ERASE_FAILED`` while anything is left, or what the cluster said."""

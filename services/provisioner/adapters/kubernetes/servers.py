@@ -1,7 +1,7 @@
 """`ports.Servers` on a cluster: the pods that carry a workspace's labels, ended by the hub or, where it is slow, by us.
 
-Called by the cut. A person is named by the pod's annotation; a pod without one is named by its label, so that it can be
-ended too.
+Called by the cut. Who has one up is read from memory; what is to be stopped is looked for in the cluster itself. A
+person is named by the pod's annotation; a pod without one is named by its label, so that it can be ended too.
 """
 
 import time
@@ -17,6 +17,7 @@ from provisioner.adapters.kubernetes.kinds import POD
 from provisioner.adapters.kubernetes.render.probes import CANARY_LABEL
 from tidegate.cluster.names import PERSON_ANNOTATION, PERSON_LABEL, ROLE_LABEL, WORKSPACE, namespace_of
 from tidegate.cluster.port import ClusterApi, Manifest, Ref
+from tidegate.cluster.remembered import fresh
 from tidegate.model import TidegateError
 
 log = structlog.get_logger("provisioner")
@@ -45,7 +46,7 @@ class KubernetesServers:
     hub: Hub | None
 
     def running(self, project: str) -> tuple[str, ...]:
-        return tuple(sorted({_person(pod) for pod in self._pods(project)}))
+        return tuple(sorted({_person(pod) for pod in _pods(self.api, project)}))
 
     def stop(self, project: str, person: str) -> None:
         answer = self._ask_hub(project, person)
@@ -76,13 +77,14 @@ class KubernetesServers:
             log.warning("hub did not answer", project=project, error=type(error).__name__)
             return None
 
-    def _pods(self, project: str) -> list[Manifest]:
-        """Also one that is being deleted: it runs until its last container has ended."""
-        pods = self.api.list(POD, namespace_of(project), {ROLE_LABEL: WORKSPACE})
-        return [pod for pod in pods if CANARY_LABEL not in pod["metadata"]["labels"] and _runs(pod)]
-
     def _of(self, project: str, person: str) -> list[Manifest]:
-        return [pod for pod in self._pods(project) if _person(pod) == person]
+        return [pod for pod in _pods(fresh(self.api), project) if _person(pod) == person]
+
+
+def _pods(api: ClusterApi, project: str) -> list[Manifest]:
+    """Also one that is being deleted: it runs until its last container has ended."""
+    pods = api.list(POD, namespace_of(project), {ROLE_LABEL: WORKSPACE})
+    return [pod for pod in pods if CANARY_LABEL not in pod["metadata"]["labels"] and _runs(pod)]
 
 
 def _runs(pod: Manifest) -> bool:

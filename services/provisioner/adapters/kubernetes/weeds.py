@@ -17,6 +17,7 @@ from provisioner.adapters.kubernetes.render.rights import HUB_RUN, HUB_SPAWN
 from provisioner.adapters.kubernetes.settings import ClusterSettings
 from tidegate.cluster.names import namespace_of
 from tidegate.cluster.port import ClusterApi, Manifest, Ref, Resource
+from tidegate.cluster.remembered import fresh
 from tidegate.ledger import Event
 from tidegate.model import TidegateError
 
@@ -40,7 +41,9 @@ class Weeds:
 
     def pull(self, project: str, now: datetime) -> tuple[str, ...]:
         """Delete what does not belong here; answers what that was."""
-        found = list(self._found(namespace_of(project)))
+        if not any(self._found(self.api, namespace_of(project))):
+            return ()
+        found = self.standing(project)
         if not found:
             return ()
         names = [called(manifest) for _, manifest in found]
@@ -51,21 +54,16 @@ class Weeds:
         self.journal.tell(Event.FOREIGN_REMOVED, project, now, objects=names)
         return tuple(names)
 
-    def _found(self, namespace: str) -> Iterator[tuple[Resource, Manifest]]:
+    def standing(self, project: str) -> list[tuple[Resource, Manifest]]:
+        """What does not belong here, by the word of the cluster itself."""
+        return list(self._found(fresh(self.api), namespace_of(project)))
+
+    def _found(self, api: ClusterApi, namespace: str) -> Iterator[tuple[Resource, Manifest]]:
         for resource, ours in OURS.items():
-            live = self.api.list(resource, namespace)
+            live = api.list(resource, namespace)
             yield from ((resource, each) for each in live if each["metadata"]["name"] not in ours)
         for kind in self.settings.foreign_kinds:
-            yield from ((kind.resource(), each) for each in self._listed(kind.resource(), namespace))
-
-    def _listed(self, resource: Resource, namespace: str) -> tuple[Manifest, ...]:
-        """A kind that this cluster does not know has no objects."""
-        try:
-            return self.api.list(resource, namespace)
-        except TidegateError as error:
-            if error.code == "cluster_invalid":
-                return ()
-            raise
+            yield from ((kind.resource(), each) for each in _listed(api, kind.resource(), namespace))
 
     def _remove(self, resource: Resource, manifest: Manifest) -> None:
         """A finaliser would keep it in force for as long as somebody likes, so it goes first."""
@@ -73,3 +71,13 @@ class Weeds:
         if metadata.get("finalizers"):
             self.api.replace(resource, {**manifest, "metadata": {**metadata, "finalizers": []}})
         self.api.delete(Ref(resource, metadata["name"], metadata["namespace"]), uid=metadata["uid"])
+
+
+def _listed(api: ClusterApi, resource: Resource, namespace: str) -> tuple[Manifest, ...]:
+    """A kind that this cluster does not know has no objects."""
+    try:
+        return api.list(resource, namespace)
+    except TidegateError as error:
+        if error.code == "cluster_invalid":
+            return ()
+        raise
