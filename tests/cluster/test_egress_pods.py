@@ -67,6 +67,19 @@ HOLDS: dict[str, str] = {
         except OSError:
             print(True)
         """,
+    "cannot write what it is asked": f"""
+        try:
+            open('{SPOOL}/jobs/{"0" * 64}', 'w')
+        except OSError as error:
+            print(error.strerror == 'Read-only file system')
+        """,
+    "writes its answers": f"""
+        import os, pathlib
+        answer = pathlib.Path('{SPOOL}/answers/.tried')
+        answer.write_text('')
+        answer.unlink()
+        print(sorted(os.listdir('{SPOOL}')) == ['answers', 'jobs'])
+        """,
     "gains no rights": "print('NoNewPrivs:\\t1' in open('/proc/self/status').read())",
     "is filtered": "print('Seccomp:\\t2' in open('/proc/self/status').read())",
     "has no capability": "print('CapEff:\\t0000000000000000' in open('/proc/self/status').read())",

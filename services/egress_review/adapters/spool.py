@@ -25,6 +25,7 @@ from egress_review.checks.spool import (
     MOST_JOB,
     Parcel,
     SpoolError,
+    make_folders,
     name_of,
     read_bounded,
     waiting,
@@ -56,8 +57,7 @@ class Spool:
 
     def prepare(self, now: float) -> None:
         """Make the folders, and let go of jobs that a dispatcher which is gone left behind. `now` as of `time.time`."""
-        for name in (JOBS, ANSWERS):
-            (self.folder / name).mkdir(mode=0o770, exist_ok=True)
+        make_folders(self.folder)
         for name in waiting(self.folder / JOBS):
             job = self.folder / JOBS / name
             if job.lstat().st_mtime < now - LEFT_BEHIND_SECONDS:

@@ -12,8 +12,10 @@ Secret files of both: ``database-url`` (role `tidegate_egress`), ``egress-key``,
 
 The `scan` pod (``python -m egress_review scan``) is told ``TIDEGATE_SPOOL`` and nothing else, and has no secret; one
 replica, ``Recreate``, ``/tmp`` to write; alive while ``python -m egress_review.bootstrap.alive scan`` ends with 0. The
-spool's ``jobs`` may be mounted there read-only. Migrations are ``python -m egress_review migrate`` with the owner's
-``database-url``, after ``python -m tidegate.store.postgres``; they need no settings.
+spool's ``jobs`` is mounted there read-only, after ``python -m egress_review.bootstrap.folders``.
+
+Migrations are ``python -m egress_review migrate`` with the owner's ``database-url``, after
+``python -m tidegate.store.postgres``; they need no settings.
 """
 
 import os

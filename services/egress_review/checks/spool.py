@@ -26,6 +26,7 @@ MOST_JOB: Final = 160 * MEBIBYTE
 MOST_ANSWER: Final = 210 * MEBIBYTE
 MOST_LINE: Final = 64 * 1024
 BEGUN: Final = ".begun"
+FOLDER_MODE: Final = 0o770
 
 
 class SpoolError(Exception):
@@ -52,6 +53,12 @@ class Parcel:
         if not newline or not isinstance(facts, dict):
             raise SpoolError("the first line is no object")
         return cls(facts, body + content[MOST_LINE:])
+
+
+def make_folders(spool: Path) -> None:
+    """Both folders, by whichever side comes first; what is there stays as it is."""
+    for name in (JOBS, ANSWERS):
+        (spool / name).mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
 def name_of(job: bytes) -> str:
