@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import structlog
 
-from provisioner.application.case import PROVISIONER, Case, Change
+from provisioner.application.case import PROVISIONER, Case, Change, Locks
 from provisioner.application.cutting import give
 from provisioner.application.observe import cohorts_of
 from provisioner.application.versions import wanted_cohort
@@ -54,7 +54,10 @@ class Went(StrEnum):
 
 @dataclass(frozen=True)
 class Opening:
-    """`ground` is None where each sandbox brings its own isolation, so that there is nothing to mend."""
+    """`ground` is None where each sandbox brings its own isolation, so that there is nothing to mend.
+
+    `cutting` is held by whoever gives or ends rights: the hub's own right and the rows for people are two writes.
+    """
 
     policy: ApprovalPolicy
     folders: Folders
@@ -62,6 +65,7 @@ class Opening:
     cohorts: Cohorts
     jitter: Callable[[], float]
     ground: Ground | None = None
+    cutting: Locks = field(default_factory=Locks)
     proved: dict[str, datetime] = field(default_factory=dict)
     hashed: dict[str, datetime] = field(default_factory=dict)
 
@@ -245,12 +249,14 @@ class Opening:
         return Went.LONG
 
     def _access(self, case: Case) -> Went:
-        if self.ground is not None and rights_due(case.facts, case.now):
-            self.ground.open(case.facts, case.now, stood=bool(case.status.spawn_rights))
+        """A cut beside this look would take the hub's right away again, for which no row stands yet."""
         digest = case.facts.project.digest()
         change = _done(case, Name.ACCESS, "Workspaces can be started.")
-        case.write(lambda s: change(s.model_copy(update={"deployed_digest": digest})))
-        give(case)
+        with self.cutting.of(case.name):
+            if self.ground is not None and rights_due(case.facts, case.now):
+                self.ground.open(case.facts, case.now, stood=bool(case.status.spawn_rights))
+            case.write(lambda s: change(s.model_copy(update={"deployed_digest": digest})))
+            give(case)
         return Went.ON
 
 
