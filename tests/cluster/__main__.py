@@ -16,7 +16,8 @@ from cluster.places import HERE, REPOSITORY, RUN
 from cluster.up import cluster, install, restart, up
 from tidegate.model import TidegateError
 
-_PYTEST: Final = (sys.executable, "-m", "pytest", "-q", str(HERE))
+# In the order of the files: tests that kill parts are many here, and what one leaves must be told from what it breaks.
+_PYTEST: Final = (sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "--durations=25", str(HERE))
 
 
 def main(arguments: list[str]) -> int:

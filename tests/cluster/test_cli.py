@@ -48,7 +48,7 @@ class Terminal:
 def terminal(api_server: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     """A cluster on which a project was applied and approved, each step by the command for it."""
     prepare(api_server)
-    api_server.kubectl("create", "namespace", "tidegate")
+    api_server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "tidegate"}})
     folder = tmp_path_factory.mktemp("terminal")
     with postgres() as server:
         (folder / "database-url").write_text(server.url("tidegate_governance"))
@@ -61,7 +61,6 @@ def terminal(api_server: Cluster, tmp_path_factory: pytest.TempPathFactory) -> I
         yield one
         for kind in ("approvals", "grants", "projects", "datasets", "licences"):
             api_server.kubectl("delete", kind, "--all")
-        api_server.kubectl("delete", "namespace", "tidegate")
 
 
 def test_what_an_officer_applied_was_written_in_their_name(terminal: Terminal) -> None:

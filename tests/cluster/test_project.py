@@ -92,7 +92,7 @@ def test_the_fence_stands_before_anything_that_could_be_reached(site: Site, api_
 
 def writes(cluster: Cluster, name: str) -> list[dict[str, Any]]:
     """What this client wrote for a project, as the API server saw it."""
-    own = [e for e in cluster.audit() if e["userAgent"].startswith("tidegate/") and "objectRef" in e]
+    own = [e for e in cluster.audit() if e.get("userAgent", "").startswith("tidegate/") and "objectRef" in e]
     return [e for e in own if f"tg-{name}" in {e["objectRef"].get("namespace"), e["objectRef"].get("name")}]
 
 
@@ -302,7 +302,7 @@ def test_thirty_projects_ten_drifted_at_once_are_mended_and_then_nothing_is_writ
 
 
 def all_writes(cluster: Cluster) -> list[dict[str, Any]]:
-    return [event for event in cluster.audit() if event["userAgent"].startswith("tidegate/")]
+    return [event for event in cluster.audit() if event.get("userAgent", "").startswith("tidegate/")]
 
 
 def test_cut_off_at_every_write_of_the_creation_it_converges(api: ClusterApi) -> None:

@@ -193,7 +193,8 @@ def _stand_in(name: str, port: int) -> tuple[dict[str, Any], dict[str, Any]]:
     }
     container = {
         "name": name,
-        "image": image("services"),
+        # A browser's part is played from the proxy's pod, and what speaks WebSocket is in the hub's image.
+        "image": image("hub" if name == "proxy" else "services"),
         "command": ["python", "-I", "/stand-in/stand_in.py", str(port), TOKEN],
         "readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 1},
         "securityContext": LOCKED,
