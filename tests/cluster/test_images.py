@@ -14,6 +14,7 @@ import pytest
 import tidegate
 from cluster.kit import Cluster
 from cluster.places import IMAGES, REPOSITORY
+from cluster.shell import attempt, run
 from cluster.site import load_images
 
 OURS = ("services", "hub", "session", "workspace")
@@ -167,6 +168,65 @@ def test_every_requirement_it_installs_is_hashed_and_locked_by_make(path: Path) 
     for lock in re.findall(r"requirements/[a-z-]+\.txt", path.read_text()):
         assert f"-o {lock}\n" in makefile, lock
         assert len(pins(REPOSITORY / lock)) == len(re.findall(r"^[a-z].*\\\n +--hash", _text(lock), re.MULTILINE))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Path]:
+    """A cache of its own, with something small in the place of the policy server: its image is built from nothing."""
+    (tmp_path / "bin").mkdir()
+    yield tmp_path
+    for name in ("containers/overlay", "containers"):
+        attempt("umount", str(tmp_path / name))
+
+
+def build_opa(store: Path, content: str) -> str:
+    program = store / "bin" / "opa"
+    program.write_text(content)
+    program.chmod(0o755)
+    run("env", f"TIDEGATE_CACHE={store}", str(REPOSITORY / "images" / "build"), "opa", seconds=120)
+    return (store / "images" / "opa.log").read_text()
+
+
+def buildah(store: Path, *arguments: str) -> str:
+    return run("buildah", f"--root={store / 'containers'}", f"--runroot={store / 'containers-run'}", *arguments)
+
+
+def held(store: Path) -> set[str]:
+    return set(buildah(store, "images", "--all", "--quiet", "--no-trunc").split())
+
+
+def test_of_what_was_built_the_last_stays_with_the_steps_the_next_build_starts_from(store: Path) -> None:
+    build_opa(store, "first")
+    first = held(store)
+    build_opa(store, "second")
+    second = held(store)
+    assert len(second) == len(first)
+    assert second - first, "what is new is there"
+    (store / "images" / "opa.key").unlink()
+    said = build_opa(store, "second")
+    assert said.count("Using cache") == said.count("STEP ") - 1, "all but FROM was there already"
+    assert held(store) == second
+
+
+def test_what_somebody_gave_a_name_of_their_own_stays(store: Path) -> None:
+    build_opa(store, "first")
+    named = buildah(store, "images", "--quiet", "--no-trunc", f"registry.tidegate.test/opa:{tidegate.__version__}")
+    buildah(store, "tag", f"registry.tidegate.test/opa:{tidegate.__version__}", "localhost/tried:1")
+    buildah(store, "tag", f"registry.tidegate.test/opa:{tidegate.__version__}", "registry.tidegate.test/opa:0.0.1")
+    build_opa(store, "second")
+    assert named.strip() in held(store)
+    buildah(store, "rmi", "localhost/tried:1")
+    build_opa(store, "third")
+    assert named.strip() not in held(store), "an older version of ours has no name of its own"
+
+
+def test_what_a_build_that_was_cut_off_left_goes(store: Path) -> None:
+    build_opa(store, "first")
+    buildah(store, "from", "--name", "left", "scratch")
+    (store / "base.Abc123").mkdir()
+    build_opa(store, "second")
+    assert not buildah(store, "containers", "--quiet").split()
+    assert not (store / "base.Abc123").exists()
 
 
 def pins(lock: Path) -> dict[str, str]:
