@@ -16,6 +16,8 @@ from provisioner.adapters.kubernetes.cohorts.files import LoaderFiles
 from provisioner.adapters.kubernetes.cohorts.jobs import Jobs
 from provisioner.adapters.kubernetes.cohorts.objects import CohortSettings
 from provisioner.adapters.kubernetes.cohorts.volumes import Volumes
+from provisioner.adapters.xnat.listing import Credentials
+from provisioner.adapters.xnat.tokens import XnatTokens
 from provisioner.domain.facts import Facts
 from provisioner.ports import UnderWay
 from reconcile_kit import facts
@@ -26,6 +28,8 @@ from tidegate.model.status import CohortStatus
 from tidegate.objects.s3 import S3Place
 
 XNAT = "http://198.51.100.2:8080"
+# The same server for whoever is outside, as these tests are.
+OUTSIDE_DOOR = "http://127.0.0.1:18080"
 SECONDS = 240.0
 
 
@@ -46,6 +50,19 @@ def loader_secrets(folder: Path, password: str, *, s3: tuple[str, str] | None = 
     for name, text in zip(("loader-s3-access-key", "loader-s3-secret-key"), s3 or (), strict=False):
         (folder / name).write_text(text)
     return folder
+
+
+class ThroughTheDoor:
+    """Alias tokens of the world's XNAT, asked for where these tests can reach it."""
+
+    def __init__(self) -> None:
+        self._tokens = XnatTokens()
+
+    def issue(self, _server: str, account: Credentials) -> Credentials:
+        return self._tokens.issue(OUTSIDE_DOOR, account)
+
+    def take_back(self, _server: str, account: Credentials, alias: str) -> None:
+        self._tokens.take_back(OUTSIDE_DOOR, account, alias)
 
 
 @dataclass
@@ -83,16 +100,16 @@ class Cohorting:
 
     def cohorts(self) -> KubernetesCohorts:
         """As after a start of the controller."""
-        told = LoaderFiles(self.secrets, self.place)
+        told = LoaderFiles(self.secrets, self.place, ThroughTheDoor())
         parts = ClusterParts(
             project_of=lambda _: self.project,
             licence_of=licence,
-            files_for=told.files_for,
+            given_for=told.given_for,
             vault=told.keeps(),
             record=lambda record, _: self.records.append(record),
             clock=now,
         )
-        jobs = Jobs(self.api, self.cluster, self.settings, look_up)
+        jobs = Jobs(self.api, self.cluster, self.settings, look_up, told.take_back)
         return KubernetesCohorts(jobs, Volumes(self.api, self.cluster, self.settings), self.settings, parts)
 
     def ensure(self, between: Callable[[], Any] = lambda: None) -> CohortStatus:

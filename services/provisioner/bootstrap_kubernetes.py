@@ -37,6 +37,7 @@ from provisioner.adapters.kubernetes.retained import ReviewAsked
 from provisioner.adapters.kubernetes.servers import Hub, KubernetesServers
 from provisioner.adapters.kubernetes.vault_references import VaultReferences
 from provisioner.adapters.kubernetes.weeds import Weeds
+from provisioner.adapters.xnat.tokens import XnatTokens
 from provisioner.application.closing import Closing
 from provisioner.application.observe import observe
 from provisioner.application.opening import Opening
@@ -206,19 +207,19 @@ def _cohorts(
     resolve: Callable[[str], tuple[str, ...]],
 ) -> KubernetesCohorts:
     cluster = settings.cluster()
-    told = LoaderFiles(files.folder, settings.object_store)
+    told = LoaderFiles(files.folder, settings.object_store, XnatTokens())
     if not told.keeps():
         log.warning("no object store for loaders: files of cohorts lie on their volumes alone")
     parts = ClusterParts(
         project_of=lambda name: _one(store, Kind.PROJECT, name, Project),
         licence_of=lambda name: _one(store, Kind.LICENCE, name, Licence),
-        files_for=told.files_for,
+        given_for=told.given_for,
         vault=told.keeps(),
         record=store.append,
         clock=clock,
     )
     # How a job ended is told by its pod, which must not be older than the job.
-    jobs = Jobs(fresh(api), cluster, settings.cohort, resolve)
+    jobs = Jobs(fresh(api), cluster, settings.cohort, resolve, told.take_back)
     return KubernetesCohorts(jobs, Volumes(api, cluster, settings.cohort), settings.cohort, parts)
 
 
@@ -243,7 +244,7 @@ def _publisher(settings: KubernetesSettings, files: Secrets, store: KubernetesSt
 
 def _outside(settings: KubernetesSettings, files: Secrets, store: KubernetesStore) -> tuple[VaultReferences, ...]:
     """What a project has beyond its namespace: files in the vault, where loaders keep any."""
-    if settings.object_store is None or not LoaderFiles(files.folder, settings.object_store).keeps():
+    if settings.object_store is None or not LoaderFiles(files.folder, settings.object_store, XnatTokens()).keeps():
         return ()
 
     def versions() -> list[tuple[str, int]]:

@@ -7,8 +7,10 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+from sample_xnat.tokens import AliasTokens
 
 FIFTEEN_MINUTES: Final = 15 * 60.0
 MOST_SESSIONS: Final = 1000
@@ -41,14 +43,14 @@ class Logins:
         self.lasts = lasts
         self._account = account
         self._clock = clock
+        self.tokens = AliasTokens(account.aliases, account.user)
         self._sessions: dict[str, _Session] = {}
         self._lock = threading.Lock()
         self.started = 0
 
     def log_in(self, user: str, password: str) -> str | None:
         """A new session's id, or None where the name or password is wrong, or too many sessions are open."""
-        known = self._account.aliases.get(user, self._account.password if user == self._account.user else "")
-        if not known or not hmac.compare_digest(known.encode(), password.encode()):
+        if not self._knows(user, password):
             return None
         with self._lock:
             self._forget_expired()
@@ -58,6 +60,16 @@ class Logins:
             self._sessions[token] = _Session(self._account.user, self._clock())
             self.started += 1
             return token
+
+    def _knows(self, user: str, password: str) -> bool:
+        if self.tokens.user_of(user, password) is not None:
+            return True
+        right = hmac.compare_digest(self._account.password.encode(), password.encode())
+        return right and user == self._account.user and bool(password)
+
+    def change_password(self, password: str) -> None:
+        """Sessions and alias tokens go on."""
+        self._account = replace(self._account, password=password)
 
     def log_in_basic(self, header: str) -> str | None:
         """The same from an ``Authorization: Basic`` header."""

@@ -23,6 +23,8 @@ from sample_xnat.faults import FaultKind, Faults
 from sample_xnat.logins import FIFTEEN_MINUTES, Account, Logins
 from sample_xnat.routes import Answer, Archive, Bytes, Json, Text, Zip
 from sample_xnat.schema import SCHEMAS
+from sample_xnat.tokens import PLACE
+from sample_xnat.tokens import answer as about_tokens
 from sample_xnat.tree import Tree
 from tidegate.model import ExitCode, TidegateError
 
@@ -182,6 +184,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/data/JSESSION" and self.command == "DELETE":
             self._owner.logins.log_out(token)
             self._send(HTTPStatus.OK, b"", "text/plain")
+        elif path.startswith(PLACE):
+            status, text = about_tokens(self._owner.logins.tokens, path.removeprefix(PLACE), user)
+            kind = "application/json" if status is HTTPStatus.OK else "text/plain"
+            self._send(status, text.encode(), kind, fault=fault)
         else:
             answer = self._fixed(path, token, user) or self._archived(path, query)
             self._send_answer(answer, fault)
@@ -189,6 +195,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _who(self) -> tuple[str, str | None]:
         cookies = SimpleCookie(self.headers.get("Cookie", ""))
         token = cookies["JSESSIONID"].value if "JSESSIONID" in cookies else ""
+        if not token and "Authorization" in self.headers:
+            # Every such call is a session of its own, as in XNAT.
+            token = self._owner.logins.log_in_basic(self.headers["Authorization"]) or ""
         return token, self._owner.logins.user_of(token)
 
     def _fixed(self, path: str, token: str, user: str) -> Answer:

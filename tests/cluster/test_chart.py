@@ -26,7 +26,8 @@ WITH_OPA = {"hub", "provisioner", "egress", "egress-worker"}
 WITH_TOKEN = {"hub", "provisioner", "egress", "egress-worker"}
 
 
-XNAT = ("--set", "xnat.servers[0].name=xnat.example.org,xnat.servers[0].existingSecret=an-xnat")
+AN_XNAT = "name=xnat.example.org existingSecret=an-xnat cidrs={192.0.2.40/32} port=443"
+XNAT = ("--set", ",".join(f"xnat.servers[0].{each}" for each in AN_XNAT.split()))
 SHOWN = """
 apiVersion: v1
 kind: ConfigMap
@@ -77,7 +78,7 @@ def test_every_container_is_locked_down(made: list[dict[str, Any]]) -> None:
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert spec["securityContext"]["runAsNonRoot"] is True
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
-        for container in spec["containers"]:
+        for container in [*spec.get("initContainers", ()), *spec["containers"]]:
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False,
                 "capabilities": {"drop": ["ALL"]},
@@ -155,6 +156,14 @@ def test_the_scan_worker_holds_no_secret_no_settings_and_no_token(made: list[dic
     }
 
 
+def test_the_scan_worker_cannot_write_what_it_is_asked(made: list[dict[str, Any]]) -> None:
+    spec = pods(made)["scan"]
+    (scan,) = spec["containers"]
+    spool = {mount["subPath"]: mount for mount in scan["volumeMounts"] if mount["name"] == "spool"}
+    assert spool["jobs"]["readOnly"] is True
+    assert set(spool) == {"jobs", "answers"}, "and sees nothing else of the volume"
+
+
 def test_the_chart_makes_no_secret(made: list[dict[str, Any]]) -> None:
     assert not of_kind(made, "Secret")
 
@@ -195,6 +204,7 @@ MISTAKES = {
     "a port that is none": (("--set", "objectStore.port=70000"), "/objectStore/port"),
     "a name for a number": (("--set", "egress.replicas=two"), "/egress/replicas"),
     "no replica": (("--set", "egress.replicas=0"), "/egress/replicas"),
+    "two workers for one spool": (("--set", "scan.replicas=2"), "replicas"),
     "no secret": (("--set", "provisioner.existingSecret="), "/provisioner/existingSecret"),
     "no secret for the migration": (("--set", "migration.existingSecret="), "/migration/existingSecret"),
     "a private key": (("--set", "policy.bundlePublicKey=-----BEGIN PRIVATE KEY-----"), "/policy/bundlePublicKey"),

@@ -105,6 +105,14 @@ def test_metrics_are_open_to_who_is_named_only() -> None:
     assert set(ways(spec["ingress"], "from")) == {"monitoring:8080"}
 
 
+def test_of_the_services_the_provisioner_alone_speaks_with_xnat() -> None:
+    """For the tokens of its jobs; the data passes through none of them."""
+    xnat = {"192.0.2.40/32:443", "192.0.2.50/32:8443", "192.0.2.51/32:8443"}
+    for name, policy in of_kind(manifests("full"), "NetworkPolicy").items():
+        found = xnat & set(ways(policy["spec"].get("egress", []), "to"))
+        assert found == (xnat if name == "tidegate-provisioner" else set())
+
+
 def test_without_dns_nobody_asks_a_resolver() -> None:
     for policy in of_kind(manifests("insecure"), "NetworkPolicy").values():
         assert not [way for way in ways(policy["spec"].get("egress", []), "to") if ":53" in way]

@@ -3,6 +3,7 @@
 Everything is written as the provisioner's own account, so its rights and the admission policies are tried with it.
 """
 
+import base64
 import contextlib
 import json
 import secrets
@@ -16,12 +17,14 @@ from cluster import images
 from cluster.kit import Cluster, eventually
 from cluster.places import IMAGES, REGISTRY
 from cluster.secret_files import secret
-from cluster_cohort_kit import Cohorting, loader_secrets, now, patiently, served
+from cluster_cohort_kit import OUTSIDE_DOOR, Cohorting, loader_secrets, now, patiently, served
 from cluster_project_kit import release_of
 from cohort_kit import Bench
 from provisioner.adapters.kubernetes.cohorts.kinds import JOB
 from provisioner.adapters.kubernetes.kinds import CLAIM, NAMESPACE, POD, SERVICE, VOLUME
 from provisioner.adapters.kubernetes.render.probes import table_text
+from provisioner.adapters.xnat.listing import Credentials
+from provisioner.adapters.xnat.tokens import XnatTokens
 from provisioner.ports import UnderWay
 from tidegate.cluster.client import ClusterClient, connect
 from tidegate.cluster.names import cohort_claim, cohort_view
@@ -43,7 +46,6 @@ digest = hashlib.sha256(open("/cohort/manifest.json", "rb").read()).hexdigest()
 writes = {attempt: tried(attempt) for attempt in json.loads(sys.argv[1])}
 print(json.dumps({"digest": digest, "writes": writes, "entries": os.listdir("/cohort")}))
 """
-OUTSIDE_DOOR = "http://127.0.0.1:18080"
 WRITES = (
     "open('/cohort/new', 'w')",
     "os.remove('/cohort/README.md')",
@@ -143,11 +145,14 @@ def test_a_cohort_is_pulled_checked_sealed_and_comes_back_read_only(
 ) -> None:
     own: Cohorting = make()
     secrets_seen: set[str] = set()
+    given: dict[str, str] = {}
     jobs_seen: set[str] = set()
 
     def look_around() -> None:
         jobs_seen.update(j["metadata"]["name"] for j in admin.list(JOB, f"tg-{own.name}"))
-        secrets_seen.update(s["metadata"]["name"] for s in cluster.list("secret", f"tg-{own.name}"))
+        for found in cluster.list("secret", f"tg-{own.name}"):
+            secrets_seen.add(found["metadata"]["name"])
+            given.update(found["data"])
 
     status = own.ensure(look_around)
 
@@ -164,11 +169,23 @@ def test_a_cohort_is_pulled_checked_sealed_and_comes_back_read_only(
     assert secrets_seen == {"loader-pull-v1"}, "a Secret for the pull alone"
     eventually("its jobs are gone", lambda: not admin.list(JOB, f"tg-{own.name}"))
     assert cluster.list("secret", f"tg-{own.name}") == [], "gone with its job"
+    _opened_nothing_else(given)
 
     assert own.cohorts().stands(status)
     assert own.cohorts().looks_whole(status)
     own.cohorts().verify_view(status)
     _refuses_writes(own, status.manifest_sha256)
+
+
+def _opened_nothing_else(given: dict[str, str]) -> None:
+    """The pull had a token of its own, not the account, and nobody has it any more."""
+    (content,) = given.values()
+    held = json.loads(base64.b64decode(content))
+    assert held["user"] != "tidegate-loader"
+    assert held["password"] != secret("xnat-password")
+    with pytest.raises(TidegateError) as raised:
+        XnatTokens().issue(OUTSIDE_DOOR, Credentials(held["user"], held["password"]))
+    assert raised.value.code == "XNAT_LOGIN_REFUSED"
 
 
 def _refuses_writes(own: Cohorting, digest: str) -> None:

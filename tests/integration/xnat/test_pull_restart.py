@@ -15,7 +15,7 @@ from provisioner.adapters.xnat.pull import Meter, Pull
 from provisioner.domain.transfer import Code, blob_path
 from sample_xnat.server import SampleXnat
 from tidegate.model import TidegateError
-from xnat_kit import ACCOUNT, NOW, blobs, journal_lines, plan_of, pull, some_files, tree_of
+from xnat_kit import ACCOUNT, NOW, blobs, journal_lines, plan_of, pull, some_files, source, tree_of
 
 FILES = some_files(6)
 WHOLE = {hashlib.sha256(data).hexdigest(): data for data in FILES.values()}
@@ -106,6 +106,21 @@ def test_two_pulls_of_one_folder_do_not_run_at_once(server: SampleXnat, tmp_path
 
     pull(plan, tmp_path, progress=meddle)
     assert set(codes) == {"PULL_RUNNING"}
+
+
+def test_a_second_pull_leaves_the_half_files_of_the_first_alone(server: SampleXnat, tmp_path: Path) -> None:
+    plan, kept = plan_of(server), []
+
+    def meddle(name: str) -> None:
+        if name == "before-rename":
+            parts = sorted((tmp_path / "pull" / "parts").iterdir())
+            with pytest.raises(TidegateError):
+                pull(plan, tmp_path)
+            kept.append(sorted((tmp_path / "pull" / "parts").iterdir()) == parts)
+
+    pull(plan, tmp_path, source(workers=1, step=meddle))
+    assert kept
+    assert all(kept)
 
 
 def test_a_disk_without_enough_room_is_refused_before_anything_is_fetched(server: SampleXnat, tmp_path: Path) -> None:

@@ -12,12 +12,15 @@ import model_kit
 from cluster_project_kit import CHANGING
 from cohort_kit import NOW, Bench, FolderSource, source_of
 from fake_cluster import FakeCluster, ended, waiting
+from provisioner.adapters.embedded.xnat_secrets import XnatSecrets
 from provisioner.adapters.kubernetes.cohorts import ClusterParts, KubernetesCohorts
 from provisioner.adapters.kubernetes.cohorts.files import LoaderFiles
+from provisioner.adapters.kubernetes.cohorts.given import NOTHING, Given
 from provisioner.adapters.kubernetes.cohorts.jobs import Jobs
 from provisioner.adapters.kubernetes.cohorts.objects import CohortSettings
 from provisioner.adapters.kubernetes.cohorts.volumes import Volumes
 from provisioner.adapters.kubernetes.kinds import CLAIM, VOLUME
+from provisioner.adapters.xnat.listing import Credentials
 from provisioner.domain.loading import Order, Stage
 from provisioner.loader import work as wiring
 from provisioner.ports import UnderWay
@@ -44,7 +47,8 @@ class Site:
     steps: list[Step] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     datasets: tuple[Dataset, ...] = field(default_factory=lambda: (model_kit.dataset(),))
-    files: Mapping[str, bytes] = field(default_factory=lambda: {"xnat-127.0.0.1.json": b'{"password": "hunter2"}'})
+    issued: list[str] = field(default_factory=list)
+    live: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.fake = FakeCluster(self.root / "cluster")
@@ -55,13 +59,25 @@ class Site:
         parts = ClusterParts(
             project_of=lambda _: model_kit.project(),
             licence_of=model_kit.licence,
-            files_for=lambda stage, _: self.files if stage is Stage.PULL else {},
+            given_for=self.given_for,
             vault=False,
             record=lambda record, _: self.records.append(record),
             clock=lambda: self.now,
         )
-        jobs = Jobs(api, cluster, settings, lambda _host: ("198.51.100.7", "198.51.100.3"))
+        jobs = Jobs(api, cluster, settings, lambda _host: ("198.51.100.7", "198.51.100.3"), self.take_back)
         return KubernetesCohorts(jobs, Volumes(api, cluster, settings), settings, parts)
+
+    def given_for(self, stage: Stage, _order: Order) -> Given:
+        """A token of its own for each pull."""
+        if stage is not Stage.PULL:
+            return NOTHING
+        alias = f"alias-{len(self.issued)}"
+        self.issued.append(alias)
+        self.live.add(alias)
+        return Given({"xnat-127.0.0.1.json": b'{"password": "hunter2"}'}, {NAMED: alias})
+
+    def take_back(self, tokens: Mapping[str, str]) -> None:
+        self.live -= set(tokens.values())
 
     def look(self) -> CohortStatus | None:
         try:
@@ -346,20 +362,120 @@ def test_no_job_but_the_pull_is_given_a_secret_a_probe_or_a_name(site: Site) -> 
     assert seen["pull"]["hostAliases"] == [{"ip": "198.51.100.3", "hostnames": ["xnat.example.test"]}]
 
 
-def test_the_account_of_a_server_goes_into_its_own_file_alone(tmp_path: Path) -> None:
-    order = Order(project=model_kit.project(), datasets=(model_kit.dataset(),), version=1, now=NOW)
-    told = LoaderFiles(tmp_path, None)
-    assert code_of(lambda: told.files_for(Stage.PULL, order)) == "XNAT_NO_ACCOUNT"
-    account = tmp_path / "xnat" / "127.0.0.1"
-    account.mkdir(parents=True)
-    (account / "username").write_text("puller\n")
-    (account / "password").write_text("correct horse\n")
-    assert told.files_for(Stage.PULL, order) == {
-        "xnat-127.0.0.1.json": b'{"user": "puller", "password": "correct horse"}'
+# Alias tokens: the account of an XNAT server never leaves the provisioner.
+
+
+def test_a_token_lives_as_long_as_its_job(site: Site) -> None:
+    site.look()
+    assert site.live == {"alias-0"}
+    site.ensure()
+    assert site.issued == ["alias-0"]
+    assert site.live == set(), "taken back when the pull was over"
+
+
+def test_a_controller_that_starts_anew_takes_back_what_the_last_one_gave(site: Site) -> None:
+    """What a job was given stands with the job; its secret is nowhere but in the job's Secret."""
+    site.look()
+    (job,) = [m for (kind, _, _), m in site.fake.objects.items() if kind == "Job"]
+    assert job["metadata"]["annotations"]["tidegate.dev/xnat-tokens"] == '{"http://xnat.example.test:8080": "alias-0"}'
+    assert site.cohorts().halt("breast-density")
+    assert site.live == set()
+
+
+def test_a_job_that_could_not_be_made_leaves_no_token(site: Site) -> None:
+    class Full:
+        def __init__(self, api: Any) -> None:
+            self._api = api
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._api, name)
+
+        def create(self, resource: Any, manifest: Any) -> Any:
+            if resource.kind == "Job":
+                raise TidegateError("cluster_denied", "exceeded quota: project")
+            return self._api.create(resource, manifest)
+
+    site.wrap = Full
+    code_of(site.look)
+    assert len(site.issued) == 1
+    assert site.live == set()
+
+
+@dataclass
+class Archive:
+    """Gives out tokens, and may refuse one server."""
+
+    refuses: str = ""
+    live: dict[str, str] = field(default_factory=dict)
+    accounts: set[Credentials] = field(default_factory=set)
+
+    def issue(self, server: str, account: Credentials) -> Credentials:
+        self.accounts.add(account)
+        if server == self.refuses:
+            raise TidegateError("XNAT_UNREACHABLE", "It is away.")
+        self.live[f"alias of {server}"] = server
+        return Credentials(f"alias of {server}", "hunter2")
+
+    def take_back(self, server: str, account: Credentials, alias: str) -> None:
+        self.accounts.add(account)
+        if server == self.refuses:
+            raise TidegateError("XNAT_UNREACHABLE", "It is away.")
+        assert self.live.pop(alias) == server
+
+
+def pulling(*servers: str) -> Order:
+    datasets = tuple(
+        model_kit.dataset(name=f"d{n}", xnat={"server": server, "project": "CBIS-DDSM"})
+        for n, server in enumerate(servers)
+    )
+    return Order(project=model_kit.project(), datasets=datasets, version=1, now=NOW)
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Path:
+    folder = tmp_path / "xnat" / "xnat.example.test"
+    folder.mkdir(parents=True)
+    (folder / "username").write_text("puller\n")
+    (folder / "password").write_text("correct horse\n")
+    return tmp_path
+
+
+OTHER = "https://xnat.example.test"
+
+
+def test_a_pull_gets_a_token_a_server_and_never_the_account(account: Path) -> None:
+    archive = Archive()
+    told = LoaderFiles(account, None, archive)
+    given = told.given_for(Stage.PULL, pulling(NAMED, OTHER, NAMED))
+    assert given.files == {
+        "xnat-xnat.example.test-8080.json": f'{{"user": "alias of {NAMED}", "password": "hunter2"}}'.encode(),
+        "xnat-xnat.example.test.json": f'{{"user": "alias of {OTHER}", "password": "hunter2"}}'.encode(),
     }
+    assert given.tokens == {NAMED: f"alias of {NAMED}", OTHER: f"alias of {OTHER}"}
+    assert archive.accounts == {Credentials("puller", "correct horse")}
+    assert "hunter2" not in repr(given)
+    told.take_back(given.tokens)
+    assert archive.live == {}
     for stage in (Stage.GATE, Stage.SEAL, Stage.VERIFY, Stage.VAULT):
-        assert told.files_for(stage, order) == {}
+        assert told.given_for(stage, pulling(NAMED)) == NOTHING
     assert not told.keeps()
+
+
+def test_the_loader_finds_its_token_by_the_servers_address(account: Path, tmp_path: Path) -> None:
+    given = LoaderFiles(account, None, Archive()).given_for(Stage.PULL, pulling(NAMED, OTHER))
+    for name, content in given.files.items():
+        (tmp_path / name).write_bytes(content)
+    for server in (NAMED, OTHER):
+        assert XnatSecrets(tmp_path).credentials(server).user == f"alias of {server}"
+
+
+def test_without_an_account_or_with_an_archive_away_no_token_is_left(account: Path) -> None:
+    archive = Archive(refuses=NAMED)
+    told = LoaderFiles(account, None, archive)
+    assert code_of(lambda: told.given_for(Stage.PULL, pulling("http://a.example"))) == "XNAT_NO_ACCOUNT"
+    assert code_of(lambda: told.given_for(Stage.PULL, pulling(NAMED, OTHER))) == "XNAT_UNREACHABLE"
+    assert archive.live == {}
+    told.take_back({NAMED: "any", "http://a.example": "any"})  # it is away, and nothing waits for it
 
 
 def test_volumes_are_the_only_thing_the_closing_must_find_by_label(site: Site) -> None:

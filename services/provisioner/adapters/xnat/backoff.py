@@ -10,7 +10,10 @@ from provisioner.domain.transfer import Code
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Waits of `first`, twice that, ..., at most `longest` seconds, each shortened by chance so clients spread out."""
+    """Waits of `first`, twice that, ..., at most `longest` seconds, each shortened by chance so clients spread out.
+
+    What `tries` does not name is asked once. A refused login is not named: a strict server locks the account soon.
+    """
 
     first: float = 0.5
     longest: float = 30.0
@@ -23,7 +26,6 @@ class Backoff:
             Code.DIGEST_WRONG: 2,
             Code.DIGEST_MISSING: 2,
             Code.XNAT_ANSWERED_HTML: 2,
-            Code.XNAT_LOGIN_REFUSED: 2,
         }
     )
 

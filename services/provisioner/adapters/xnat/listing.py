@@ -60,7 +60,10 @@ class Tickets(Protocol):
 
 
 class XnatConnection:
-    """A login that listings and transfers share. A context manager: leaving it closes the session on the server."""
+    """A login that listings and transfers share. A context manager: leaving it closes the session on the server.
+
+    A name and password that were refused are not sent again, whoever asks: the server would lock the account.
+    """
 
     def __init__(
         self, server: str, credentials: Credentials, backoff: Backoff, timeout: tuple[float, float] | None = None
@@ -72,6 +75,7 @@ class XnatConnection:
         self._lock = threading.Lock()
         self._number = 0
         self._session: Any = None
+        self._refused = False
 
     def __enter__(self) -> Self:
         self._log_in()
@@ -91,6 +95,8 @@ class XnatConnection:
         with self._lock:
             if used.number != self._number:
                 return False
+            if self._refused:
+                raise failure(Code.XNAT_LOGIN_REFUSED, self.server, "the login")
             self._close()
             self._log_in()
             return True
@@ -113,10 +119,17 @@ class XnatConnection:
             raise failure(Code.XNAT_ANSWER_UNREADABLE, self.server, path) from error
         return found
 
+    def told(self, path: str) -> dict[str, Any]:
+        """One object, as the server's services answer. The address may hold a token, so no error names it."""
+        answer = self._ask(path, lambda: self._session.get_json(path), "one of its services")
+        if not isinstance(answer, dict):
+            raise failure(Code.XNAT_ANSWER_UNREADABLE, self.server, "one of its services")
+        return answer
+
     def text(self, path: str) -> str:
         return str(self._ask(path, lambda: self._session.get(path)).text)
 
-    def _ask(self, path: str, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever JSON the server sent
+    def _ask(self, path: str, call: Callable[[], Any], what: str = "") -> Any:  # noqa: ANN401 - whatever JSON came
         failed = 0
         while True:
             used = self.ticket()
@@ -131,7 +144,7 @@ class XnatConnection:
                     self._backoff.wait(failed)
                 else:
                     shown = Code.XNAT_REFUSED if code is Code.XNAT_LOGIN_REFUSED else code
-                    raise failure(shown, self.server, path) from error
+                    raise failure(shown, self.server, what or path) from (None if what else error)
 
     def _log_in(self) -> None:
         failed = 0
@@ -141,6 +154,7 @@ class XnatConnection:
             except (XNATError, OSError, ValueError) as error:
                 failed += 1
                 code = self._login_code(error)
+                self._refused = code is Code.XNAT_LOGIN_REFUSED
                 if not self._backoff.may_retry(code, failed):
                     raise failure(code, self.server, "the login") from None
                 self._backoff.wait(failed)

@@ -57,8 +57,11 @@ class Pull:
         Raises:
             TidegateError: with a `Code`, as soon as one file fails for good.
         """
-        self._prepare()
+        self._make(self.folder, self.vault)
         with Journal(self.folder) as journal:
+            # Not before: another pull's half files are none of ours while it holds the journal.
+            shutil.rmtree(self.folder / PARTS, ignore_errors=True)
+            self._make(self.folder / PARTS)
             done = self._done_before(journal.entries())
             todo = [line for line in self.plan.lines if line.uri not in done]
             self._check_room(todo)
@@ -71,12 +74,10 @@ class Pull:
                     report(len(done))
         return self._result(done)
 
-    def _prepare(self) -> None:
+    def _make(self, *places: Path) -> None:
         try:
-            for place in (self.folder, self.vault):
+            for place in places:
                 place.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(self.folder / PARTS, ignore_errors=True)
-            (self.folder / PARTS).mkdir()
         except OSError as error:
             raise storage_failure(error, "the folder of the pull") from error
 

@@ -9,12 +9,13 @@ read through the read-only volume, when the last time is a day ago; `looks_whole
 volume still are the read-only ones over the very bytes that were sealed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Final, NoReturn
 
+from provisioner.adapters.kubernetes.cohorts.given import Given
 from provisioner.adapters.kubernetes.cohorts.jobs import Jobs
 from provisioner.adapters.kubernetes.cohorts.objects import CohortSettings
 from provisioner.adapters.kubernetes.cohorts.volumes import Volumes
@@ -43,14 +44,14 @@ class ClusterParts:
     Attributes:
         project_of: the project of this name.
         licence_of: the licence of this name, for the words of thanks in the copy.
-        files_for: the secret files of a stage's job, by name; empty where the job gets none.
+        given_for: the secret files of a stage's job; none where the job gets none.
         vault: whether there is an object store to keep the files in.
         record: writes to the ledger what a job reported.
     """
 
     project_of: Callable[[str], Project | None]
     licence_of: Callable[[str], Licence | None]
-    files_for: Callable[[Stage, Order], Mapping[str, bytes]]
+    given_for: Callable[[Stage, Order], Given]
     vault: bool
     record: Callable[[Record, datetime], None]
     clock: Callable[[], datetime]
@@ -172,7 +173,7 @@ class KubernetesCohorts:
         return heard.result
 
     def _start(self, stage: Stage, order: Order, now: datetime, progress: Callable[[Step], None]) -> NoReturn:
-        self._jobs.start(stage, order, self._parts.files_for(stage, order))
+        self._jobs.start(stage, order, self._parts.given_for(stage, order))
         code, message = STARTING[stage]
         progress(Step(name="cohort", state=StepState.RUNNING, code=code, message=message, since=now))
         raise UnderWay

@@ -4,17 +4,20 @@ At most one stage of a version runs. What an earlier controller left is taken ov
 by the same image, and taken away where it was not.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from provisioner.adapters.kubernetes.cohorts.given import NOTHING, Given
 from provisioner.adapters.kubernetes.cohorts.hosts import Resolve, aliases_of
 from provisioner.adapters.kubernetes.cohorts.kinds import EVENT, JOB, SECRET
 from provisioner.adapters.kubernetes.cohorts.objects import (
     LOADER,
     ORDER,
     STAGE,
+    TOKENS,
     CohortSettings,
     job,
     job_name,
@@ -48,7 +51,17 @@ class Heard:
 
 
 class Jobs:
-    def __init__(self, api: ClusterApi, cluster: ClusterSettings, settings: CohortSettings, resolve: Resolve) -> None:
+    """`take_back` ends alias tokens, given by server; it may fail only silently."""
+
+    def __init__(
+        self,
+        api: ClusterApi,
+        cluster: ClusterSettings,
+        settings: CohortSettings,
+        resolve: Resolve,
+        take_back: Callable[[Mapping[str, str]], None],
+    ) -> None:
+        self._take_back = take_back
         self._api = api
         self._cluster = cluster
         self._settings = settings
@@ -63,25 +76,31 @@ class Jobs:
                 self._remove(other)
         return ours[-1] if ours else None
 
-    def start(self, stage: Stage, order: Order, files: Mapping[str, bytes]) -> None:
-        """Make the job, its Secret before it.
+    def start(self, stage: Stage, order: Order, given: Given) -> None:
+        """Make the job, its Secret before it. Tokens of a job that could not be made are taken back.
 
         Raises:
             UnderWay: while the one before it is still going away.
             TidegateError: ``XNAT_UNKNOWN_HOST``, ``QUOTA_EXCEEDED`` or what the cluster said.
         """
-        aliases = aliases_of(order.datasets, self._resolve) if stage is Stage.PULL else ()
-        made = job(stage, order, self._cluster, self._settings, with_secret=bool(files), aliases=aliases)
-        made["metadata"]["annotations"][ORDER] = self._mark(order)
         try:
-            if files:
-                self._api.delete(Ref(SECRET, job_name(stage, order.version), namespace_of(order.project.name)))
-                self._api.create(SECRET, secret(stage, order, files))
-            self._api.create(JOB, made)
+            self._make(stage, order, given)
         except TidegateError as error:
+            self._take_back(given.tokens)
             if error.code == "cluster_conflict":
                 raise UnderWay from error
             raise explained(error) from error
+
+    def _make(self, stage: Stage, order: Order, given: Given) -> None:
+        aliases = aliases_of(order.datasets, self._resolve) if stage is Stage.PULL else ()
+        made = job(stage, order, self._cluster, self._settings, with_secret=bool(given.files), aliases=aliases)
+        made["metadata"]["annotations"][ORDER] = self._mark(order)
+        if given.tokens:
+            made["metadata"]["annotations"][TOKENS] = json.dumps(dict(given.tokens), sort_keys=True)
+        if given.files:
+            self._api.delete(Ref(SECRET, job_name(stage, order.version), namespace_of(order.project.name)))
+            self._api.create(SECRET, secret(stage, order, given.files))
+        self._api.create(JOB, made)
 
     def hear(self, stage: Stage, order: Order, now: datetime) -> Heard:
         """How far it is, or how it ended.
@@ -101,7 +120,7 @@ class Jobs:
     def verify(self, order: Order, now: datetime) -> Result | None:
         """Have the copy hashed. None while a job is at it; a job that is over is taken away with its answer."""
         if self.latest(order, (Stage.VERIFY,)) is None:
-            self.start(Stage.VERIFY, order, {})
+            self.start(Stage.VERIFY, order, NOTHING)
             return None
         heard = self.hear(Stage.VERIFY, order, now)
         if heard.result is not None:
@@ -132,6 +151,7 @@ class Jobs:
         name, namespace = found["metadata"]["name"], found["metadata"]["namespace"]
         if found["metadata"].get("labels", {}).get(STAGE) in WITH_SECRET:
             self._api.delete(Ref(SECRET, name, namespace))
+        self._take_back(tokens_of(found))
         self._api.delete(Ref(JOB, name, namespace), uid=found["metadata"]["uid"])
 
     def _check(self, look: Look, now: datetime) -> None:
@@ -172,3 +192,9 @@ class Jobs:
             if error.code == "cluster_unavailable":
                 raise
             return ""
+
+
+def tokens_of(found: Manifest) -> dict[str, str]:
+    """Which tokens a job was given, as it was noted when it was made."""
+    noted = found["metadata"].get("annotations", {}).get(TOKENS)
+    return dict(json.loads(noted)) if noted else {}

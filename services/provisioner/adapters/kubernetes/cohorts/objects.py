@@ -30,6 +30,8 @@ VERIFIED: Final = "tidegate.dev/verified-at"
 SPOILED: Final = "tidegate.dev/spoiled"
 VERSION: Final = "tidegate.dev/cohort-version"
 STAGE: Final = "tidegate.dev/stage"
+# Which alias tokens a job was given, by server: their names, by which they are taken back, and not their secrets.
+TOKENS: Final = "tidegate.dev/xnat-tokens"
 LOADER: Final = "loader"
 SECRETS_FOLDER: Final = "/run/secrets/tidegate"
 VOLUME_FOLDER: Final = "/volume"
