@@ -23,6 +23,7 @@ from provisioner.domain.progress import delay
 from provisioner.ports import Heads
 from tidegate.model import Kind, ProjectStatus, StepState
 from tidegate.store import ResourceStore
+from tidegate.store.kubernetes import IN_FLIGHT
 
 log = structlog.get_logger("provisioner")
 
@@ -45,7 +46,11 @@ class Meter(Protocol):
 
 @dataclass
 class ClusterLoop:
-    """`settle` closes what an earlier process left open in the ledger; called at the start and each hour."""
+    """`settle` closes what stands open in the ledger for longer than it is told; called at the start and each hour.
+
+    At the start all of it was left by processes that lead no more. Each is judged by how the world stands, so that is
+    done before a look changes it.
+    """
 
     store: ResourceStore
     reconciler: Reconciler
@@ -53,7 +58,7 @@ class ClusterLoop:
     clock: Callable[[], datetime]
     asked: Asked
     meter: Meter
-    settle: Callable[[datetime], object]
+    settle: Callable[[datetime, timedelta], object]
     resync: timedelta = RESYNC
     resync_at: datetime | None = None
     hourly_at: datetime | None = None
@@ -125,7 +130,7 @@ class ClusterLoop:
 
     def _hourly(self, now: datetime) -> None:
         if self.hourly_at is None or now >= self.hourly_at:
-            self.settle(now)
+            self.settle(now, IN_FLIGHT if self.hourly_at else timedelta(0))
             anchor(self.store, self.heads, now)
             self.hourly_at = now + HOURLY
 

@@ -323,7 +323,7 @@ def test_an_event_mends_beside_a_look_that_waits(world: World, ground: Ground, m
         clock=lambda: world.now,
         asked=asked,
         meter=Metrics(),
-        settle=lambda _now: None,
+        settle=lambda _now, _older_than: None,
     )
     world.register()
     proving, mended = threading.Event(), threading.Event()
