@@ -15,6 +15,8 @@ from typing import Final
 
 from tidegate.model import TidegateError
 
+STANDARD_ERROR: Final = 2
+
 REAP_SECONDS: Final = 5.0
 
 
@@ -45,6 +47,7 @@ def start(program: Program) -> None:
         return
     program.log.parent.mkdir(parents=True, exist_ok=True)
     command = _wrapped(program)
+    _keep_files()
     pid = os.posix_spawnp(
         command[0],
         command,
@@ -133,6 +136,14 @@ def _pid_file(folder: Path, name: str) -> Path:
     place = folder / "pids"
     place.mkdir(parents=True, exist_ok=True)
     return place / name
+
+
+def _keep_files() -> None:
+    """What the caller was handed open, a lock for one, is not handed on: a program outlives its caller."""
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - numbers, not paths
+        with contextlib.suppress(OSError):
+            if int(name) > STANDARD_ERROR:
+                os.set_inheritable(int(name), False)
 
 
 def _born(pid: int) -> str:
