@@ -5,18 +5,8 @@ from typing import Annotated
 import typer
 
 from tidegate.cli.console import Output, OutputOption, say, show
-from tidegate.cli.session import (
-    DEFAULT_SECRETS,
-    DEFAULT_STATE,
-    ContextOption,
-    KubeconfigOption,
-    PasswordFileOption,
-    Place,
-    SecretsOption,
-    StateOption,
-    open_store,
-    read_password,
-)
+from tidegate.cli.placed import placed
+from tidegate.cli.session import PasswordFileOption, Place, open_store, read_password
 from tidegate.identity import add_account, change_password, set_disabled
 from tidegate.ledger import Actor
 from tidegate.model import utc_now
@@ -27,33 +17,25 @@ NameArgument = Annotated[str, typer.Argument(help="The account's name, for examp
 
 
 @app.command("add")
+@placed
 def add(
+    place: Place,
     name: NameArgument,
     display_name: Annotated[str, typer.Option("--display-name", help="As others see it.")],
-    state: StateOption = DEFAULT_STATE,
     password_file: PasswordFileOption = None,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    secrets: SecretsOption = DEFAULT_SECRETS,
 ) -> None:
     """Make an account; the password comes from a file, stdin or the terminal."""
-    store = open_store(Place(state, kubeconfig, context, secrets), create=True)
+    store = open_store(place, create=True)
     add_account(store, name, display_name, read_password(password_file, "New password: "), OPERATOR, utc_now())
     say(f"Account {name} made. It may do nothing until an officer grants it something.")
 
 
 @app.command("password")
-def password(
-    name: NameArgument,
-    state: StateOption = DEFAULT_STATE,
-    password_file: PasswordFileOption = None,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    secrets: SecretsOption = DEFAULT_SECRETS,
-) -> None:
+@placed
+def password(place: Place, name: NameArgument, password_file: PasswordFileOption = None) -> None:
     """Give an account a new password."""
     change_password(
-        open_store(Place(state, kubeconfig, context, secrets)),
+        open_store(place),
         name,
         read_password(password_file, "New password: "),
         OPERATOR,
@@ -63,42 +45,27 @@ def password(
 
 
 @app.command("disable")
-def disable(
-    name: NameArgument,
-    state: StateOption = DEFAULT_STATE,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    secrets: SecretsOption = DEFAULT_SECRETS,
-) -> None:
+@placed
+def disable(place: Place, name: NameArgument) -> None:
     """Shut an account. Its open sessions end within seconds."""
-    set_disabled(open_store(Place(state, kubeconfig, context, secrets)), name, True, OPERATOR, utc_now())
+    set_disabled(open_store(place), name, True, OPERATOR, utc_now())
     say(f"Account {name} is disabled.")
 
 
 @app.command("enable")
-def enable(
-    name: NameArgument,
-    state: StateOption = DEFAULT_STATE,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    secrets: SecretsOption = DEFAULT_SECRETS,
-) -> None:
+@placed
+def enable(place: Place, name: NameArgument) -> None:
     """Open a disabled account again."""
-    set_disabled(open_store(Place(state, kubeconfig, context, secrets)), name, False, OPERATOR, utc_now())
+    set_disabled(open_store(place), name, False, OPERATOR, utc_now())
     say(f"Account {name} is enabled.")
 
 
 @app.command("list")
-def list_accounts(
-    state: StateOption = DEFAULT_STATE,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    secrets: SecretsOption = DEFAULT_SECRETS,
-    output: OutputOption = Output.TABLE,
-) -> None:
+@placed
+def list_accounts(place: Place, output: OutputOption = Output.TABLE) -> None:
     """All accounts, without their hashes."""
     rows = [
         {"name": account.person.subject, "displayName": account.display_name, "disabled": account.disabled}
-        for account in open_store(Place(state, kubeconfig, context, secrets)).accounts()
+        for account in open_store(place).accounts()
     ]
     show(rows, ("name", "displayName", "disabled"), output)

@@ -7,19 +7,8 @@ import typer
 
 from governance.application.approve import Given, Ruling, approve
 from tidegate.cli.console import say
-from tidegate.cli.session import (
-    DEFAULT_SECRETS,
-    DEFAULT_STATE,
-    AsOption,
-    ContextOption,
-    KubeconfigOption,
-    PasswordFileOption,
-    Place,
-    SecretsOption,
-    StateOption,
-    open_store,
-    who_acts,
-)
+from tidegate.cli.placed import placed
+from tidegate.cli.session import AsOption, PasswordFileOption, Place, open_store, who_acts
 from tidegate.cluster.names import username_of
 from tidegate.model import Decision, ExitCode, PersonRef, Project, TidegateError, Verdict, utc_now
 from tidegate.policy import Policy, open_policy, project_approve
@@ -38,16 +27,14 @@ class StorePolicy:
         return self._policy.decide("project.approve", question, now)
 
 
+@placed
 def approve_command(
+    place: Place,
     kind: Annotated[str, typer.Argument(help="What to decide on: project.")],
     name: Annotated[str, typer.Argument()],
     reason: Annotated[str, typer.Option("--reason", help="Why; stands in the ledger.")],
-    state: StateOption = DEFAULT_STATE,
     officer: AsOption = None,
     password_file: PasswordFileOption = None,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    secrets: SecretsOption = DEFAULT_SECRETS,
     verdict: Annotated[Verdict, typer.Option("--verdict")] = Verdict.APPROVE,
     until: Annotated[str | None, typer.Option("--until", help="First instant at which it no longer counts.")] = None,
     *,
@@ -61,7 +48,6 @@ def approve_command(
         raise TidegateError(
             "kind_unknown", f"Approvals of {kind!r} are not given here.", "Use: project.", ExitCode.USAGE
         )
-    place = Place(state, kubeconfig, context, secrets)
     actor = who_acts(open_store(place), officer, password_file)
     if actor is None:
         raise TidegateError("officer_needed", "An approval has a person behind it.", "Use --as.", ExitCode.USAGE)

@@ -7,16 +7,8 @@ from typing import Annotated
 import typer
 
 from tidegate.cli.console import Output, OutputOption, say, show
-from tidegate.cli.session import (
-    DEFAULT_SECRETS,
-    DEFAULT_STATE,
-    ContextOption,
-    KubeconfigOption,
-    Place,
-    SecretsOption,
-    StateOption,
-    open_store,
-)
+from tidegate.cli.placed import placed
+from tidegate.cli.session import Place, open_store
 from tidegate.ledger import LedgerTable, Witness, verify
 from tidegate.ledger.verify import Head, Row, read_row
 from tidegate.model import ExitCode, TidegateError, to_text
@@ -26,15 +18,10 @@ EGRESS_DATABASE = "egress.sqlite"
 
 
 @app.command("verify")
-def verify_command(
-    state: StateOption = DEFAULT_STATE,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    secrets: SecretsOption = DEFAULT_SECRETS,
-    output: OutputOption = Output.TABLE,
-) -> int:
+@placed
+def verify_command(place: Place, output: OutputOption = Output.TABLE) -> int:
     """Recompute every hash of every chain. Exit 1 with the places where anything was edited, deleted or re-ordered."""
-    chains, witness = read_ledger(Place(state, kubeconfig, context, secrets))
+    chains, witness = read_ledger(place)
     faults = verify(chains, witness)
     rows = [{"chain": fault.chain, "entry": fault.seq, "what": fault.what} for fault in faults]
     if faults or output is not Output.TABLE:
@@ -51,16 +38,14 @@ def verify_command(
 
 
 @app.command("show")
+@placed
 def show_command(
-    state: StateOption = DEFAULT_STATE,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    secrets: SecretsOption = DEFAULT_SECRETS,
+    place: Place,
     output: OutputOption = Output.TABLE,
     last: Annotated[int, typer.Option("--last", min=1, help="How many of the newest entries.")] = 20,
 ) -> None:
     """The newest entries of all chains, in order of time."""
-    chains, _ = read_ledger(Place(state, kubeconfig, context, secrets))
+    chains, _ = read_ledger(place)
     entries = [entry for rows in chains.values() for row in rows if (entry := read_row(row)) is not None]
     newest = sorted(entries, key=lambda entry: (entry.at, entry.chain, entry.seq))[-last:]
     rows_out = [

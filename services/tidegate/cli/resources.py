@@ -9,19 +9,8 @@ import yaml
 
 from governance.application.apply import apply
 from tidegate.cli.console import Output, OutputOption, say, show
-from tidegate.cli.session import (
-    DEFAULT_SECRETS,
-    DEFAULT_STATE,
-    AsOption,
-    ContextOption,
-    KubeconfigOption,
-    PasswordFileOption,
-    Place,
-    SecretsOption,
-    StateOption,
-    open_store,
-    who_acts,
-)
+from tidegate.cli.placed import placed
+from tidegate.cli.session import AsOption, PasswordFileOption, Place, open_store, who_acts
 from tidegate.cluster.names import username_of
 from tidegate.model import ONE_MACHINE, AnyResource, ExitCode, Kind, Project, TidegateError, read_resource, utc_now
 from tidegate.store import Store
@@ -40,20 +29,17 @@ COLUMNS: dict[Kind, tuple[str, ...]] = {
 }
 
 
+@placed
 def apply_command(
+    place: Place,
     file: FileOption,
-    state: StateOption = DEFAULT_STATE,
     officer: AsOption = None,
     password_file: PasswordFileOption = None,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    secrets: SecretsOption = DEFAULT_SECRETS,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge everything, write nothing.")] = False,
 ) -> None:
     """Register licences, data sets, projects and grants from YAML. All of a call or nothing."""
     resources = [resource for path in file for resource in read_file(path)]
-    place = Place(state, kubeconfig, context, secrets)
     actor = who_acts(open_store(place, create=True), officer, password_file)
     store = open_store(place, writes_as=username_of(actor) if actor else FIRST_GRANTS)
     # What a cluster offers, its API server knows.
@@ -88,20 +74,18 @@ def _documents(path: Path) -> list[object]:
         raise TidegateError("yaml_invalid", f"{path}{where} is no YAML: {problem}.", "", ExitCode.USAGE) from error
 
 
+@placed
 def get_command(
+    place: Place,
     kind: Annotated[str, typer.Argument(help=f"One of {', '.join(sorted(k.lower() for k in Kind))}.")],
     name: Annotated[str | None, typer.Argument(help="Only this one.")] = None,
-    state: StateOption = DEFAULT_STATE,
-    kubeconfig: KubeconfigOption = None,
-    context: ContextOption = None,
-    secrets: SecretsOption = DEFAULT_SECRETS,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List resources of a kind, or show one with its status."""
     wanted = SHORT_NAMES.get(kind.lower())
     if wanted is None:
         raise TidegateError("kind_unknown", f"There is no kind {kind!r}.", f"Kinds: {', '.join(Kind)}.", ExitCode.USAGE)
-    store = open_store(Place(state, kubeconfig, context, secrets))
+    store = open_store(place)
     found = [item for item in store.list(wanted) if name in {None, item.name}]
     if name is not None and not found:
         raise TidegateError("not_found", f"There is no {wanted} named {name}.", "", ExitCode.NOT_FOUND)
