@@ -8,7 +8,6 @@
     "hub" (printf "%s-hub" .Release.Name)
     "proxyApi" (printf "%s-proxy-api" .Release.Name)
     "egress" (printf "%s-egress" .Release.Name))
-  "imagePullSecrets" .Values.imagePullSecrets
   "idleSeconds" $workspace.idleSeconds
   "longestSeconds" $workspace.longestSeconds
   "startSeconds" $workspace.startSeconds

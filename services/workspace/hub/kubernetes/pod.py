@@ -85,7 +85,6 @@ def workspace_manifest(
         "dnsConfig": {"nameservers": ["127.0.0.1"]},
         "dnsPolicy": "None",
         "enableServiceLinks": False,
-        "imagePullSecrets": [{"name": name} for name in settings.image_pull_secrets],
         "initContainers": [probe_init_container(WORKSPACE, settings.images.services)],
         "nodeSelector": dict(profile.node_selector),
         # A kernel that used up its memory takes its container along; that one is started again, the session stays.

@@ -62,7 +62,6 @@ class KubernetesSettings(PublicSettings):
     origin: Origin = Field(alias="publicUrl")
     images: Images
     service_names: ServiceNames = ServiceNames()
-    image_pull_secrets: tuple[Line, ...] = ()
     opa_url: Line = "http://127.0.0.1:8181"
     start_seconds: Annotated[int, Field(ge=30, le=3600)] = 180
     profiles: Annotated[tuple[Profile, ...], Field(min_length=1)]
