@@ -41,8 +41,8 @@ def apply(
 
     Raises:
         TidegateError: ``not_applicable``, ``officer_needed``, ``not_an_officer``, ``reference_unknown``,
-            ``reference_changed``, ``resource_immutable``, ``named_twice``, ``profile_unknown``, ``profile_exceeded``;
-            nothing is written then.
+            ``reference_changed``, ``resource_immutable``, ``named_twice``, ``profile_unknown``, ``profile_exceeded``,
+            ``project_name_taken``; nothing is written then.
     """
     _check_applicable(resources)
     if profiles:
@@ -93,9 +93,21 @@ def _all_bound(register: Register, resources: Sequence[AnyResource]) -> list[Any
 
 def _planned(register: Register, resource: AnyResource) -> Applied:
     stored = register.get(Kind(resource.kind), resource.name)
+    _check_same_project(stored, resource)
     known = Change.UNCHANGED if stored == resource else Change.CHANGED
     change = Change.CREATED if stored is None else known
     return Applied(kind=Kind(resource.kind), name=resource.name, change=change)
+
+
+def _check_same_project(stored: AnyResource | None, given: AnyResource) -> None:
+    """A name is one project's for ever: what is found under it of somebody else is no earlier version of this one."""
+    if isinstance(stored, Project) and isinstance(given, Project) and stored.spec.requester != given.spec.requester:
+        raise TidegateError(
+            "project_name_taken",
+            f"There is a project named {given.name} already, asked for by {stored.spec.requester.subject}.",
+            "Choose another name for this one; who asked for a project does not change.",
+            ExitCode.USAGE,
+        )
 
 
 def _record(resource: AnyResource, change: Change, actor: Actor) -> Record:

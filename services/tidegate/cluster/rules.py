@@ -24,6 +24,13 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "LicenceTerms": (IMMUTABLE,),
     "ApprovalSpec": (IMMUTABLE,),
     "CohortSpec": (IMMUTABLE,),
+    "ProjectSpec": (
+        {
+            "rule": "self.requester == oldSelf.requester",
+            "message": "stays who asked first; another project needs another name",
+            "fieldPath": ".requester",
+        },
+    ),
     "Term": (
         {
             "rule": "!has(self.validTo) || self.validTo > self.validFrom",

@@ -106,3 +106,14 @@ def test_without_an_officer_only_environment_grants_may_be_applied(tmp_path: Pat
     apply(store, [OFFICER], None, NOW)
     with pytest.raises(TidegateError, match="officer_needed"):
         apply(store, [grant("cleo", role="output-checker", person="cleo")], None, NOW)
+
+
+def test_a_second_project_under_a_name_that_is_taken_is_refused_and_the_first_one_stays(store: SqliteStore) -> None:
+    apply(store, EVERYTHING, GWEN, NOW)
+    before = store.get(Kind.PROJECT, "breast-density")
+    with pytest.raises(TidegateError, match="project_name_taken") as refusal:
+        apply(store, [project(requester={"subject": "ravi"}, title="Another study")], GWEN, NOW)
+    assert "named breast-density already, asked for by rosa" in refusal.value.sentence
+    assert store.get(Kind.PROJECT, "breast-density") == before
+    (changed,) = apply(store, [project(title="The same study, amended")], GWEN, NOW)
+    assert changed.change is Change.CHANGED
