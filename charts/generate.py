@@ -32,9 +32,21 @@ def generated() -> dict[Path, str]:
     values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
     rows = "\n".join(f"| `{key}` | {meaning} | {default} |" for key, meaning, default in reference(schema, values))
     return {
-        CHART / "values.schema.json": json.dumps(schema, indent=1) + "\n",
+        CHART / "values.schema.json": json.dumps(whole(schema, values), indent=1) + "\n",
         ROOT / "docs" / "operator" / "values.md": f"{HEAD}{rows}\n",
     }
+
+
+def whole(schema: Schema, values: object) -> Schema:
+    """The schema with every key required that has a default: one is missing only where it was emptied by mistake.
+
+    In the source `required` are those without a default, as the reference says.
+    """
+    if not isinstance(values, Mapping) or "properties" not in schema:
+        return schema
+    there = {name for name in schema["properties"] if values.get(name) is not None}
+    properties = {name: whole(entry, values.get(name)) for name, entry in schema["properties"].items()}
+    return {**schema, "required": sorted({*schema.get("required", ()), *there}), "properties": properties}
 
 
 def reference(schema: Schema, values: Schema) -> Iterator[tuple[str, str, str]]:

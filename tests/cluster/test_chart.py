@@ -193,42 +193,6 @@ def test_another_release_name_is_followed_everywhere() -> None:
         assert '"second-one-egress"' in told
 
 
-MISTAKES = {
-    "a key that is none": (("--set", "hubb.existingSecret=x"), "hubb"),
-    "a key that is none, deeper": (("--set", "hub.replicas=2"), "replicas"),
-    "a tag instead of a digest": (("--set", "images.hub=registry.example.org/hub:1"), "/images/hub"),
-    "no address": (("--set", "publicUrl="), "/publicUrl"),
-    "a path in the address": (("--set", "publicUrl=https://example.org/tidegate"), "/publicUrl"),
-    "nowhere for the database": (("--set", "database.cidrs=null"), "/database"),
-    "an address without its length": (("--set", "database.cidrs[0]=192.0.2.1"), "/database/cidrs/0"),
-    "a port that is none": (("--set", "objectStore.port=70000"), "/objectStore/port"),
-    "a name for a number": (("--set", "egress.replicas=two"), "/egress/replicas"),
-    "no replica": (("--set", "egress.replicas=0"), "/egress/replicas"),
-    "two workers for one spool": (("--set", "scan.replicas=2"), "replicas"),
-    "no secret": (("--set", "provisioner.existingSecret="), "/provisioner/existingSecret"),
-    "no secret for the migration": (("--set", "migration.existingSecret="), "/migration/existingSecret"),
-    "a private key": (("--set", "policy.bundlePublicKey=-----BEGIN PRIVATE KEY-----"), "/policy/bundlePublicKey"),
-    "another signature": (("--set", "policy.bundleAlgorithm=HS256"), "/policy/bundleAlgorithm"),
-    "a limit without its other half": (("--set", "hub.resources.limits.cpu=null"), "/hub/resources/limits"),
-    "workspaces longer than a week": (("--set", "workspace.longestSeconds=604801"), "/workspace/longestSeconds"),
-    "an XNAT without a login": (("--set", "xnat.servers[0].name=xnat.example.org"), "/xnat/servers/0"),
-    "an XNAT that leaves its folder": (
-        ("--set", "xnat.servers[0].name=../x", "--set", "xnat.servers[0].existingSecret=x"),
-        "/xnat/servers/0/name",
-    ),
-    "plain text": (("--set", "publicUrl=http://tidegate.example.org"), "publicUrl is not https"),
-}
-
-
-@pytest.mark.parametrize(("given", "named"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_in_the_values_is_named(given: tuple[str, ...], named: str) -> None:
-    assert named in refusal("minimal", *given)
-
-
-def test_the_values_without_a_mistake_are_taken() -> None:
-    assert not refusal("minimal")
-
-
 def notes_of(case: str, folder: Path) -> str:
     """What a person reads after an installation. Helm shows it only then; here it is rendered as a manifest."""
     chart = folder / "tidegate"

@@ -70,6 +70,21 @@ def test_every_key_is_described() -> None:
     assert not bare
 
 
+def emptied(entry: Mapping, values: Mapping, path: str = "") -> Iterator[str]:
+    """Keys with a default that could be set to nothing and would be missed nowhere."""
+    for name, value in values.items():
+        below = resolved(entry.get("properties", {}).get(name, {}))
+        if value is not None and name not in entry.get("required", ()) and entry.get("properties"):
+            yield f"{path}.{name}".strip(".")
+        if isinstance(value, Mapping):
+            yield from emptied(below, value, f"{path}.{name}")
+
+
+def test_a_key_whose_lines_were_all_taken_out_is_missed() -> None:
+    """YAML reads a key without anything below it as null, and Helm takes that for: leave the default out."""
+    assert not list(emptied(SCHEMA, VALUES))
+
+
 @pytest.mark.parametrize("key", sorted(key for key in keys_of_values(VALUES) if "." not in key))
 def test_every_value_is_read_by_a_template(key: str) -> None:
     text = "".join(path.read_text() for path in TEMPLATES)
