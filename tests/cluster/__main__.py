@@ -13,7 +13,7 @@ from cluster import programs, site
 from cluster.down import down
 from cluster.images import load_image
 from cluster.places import HERE, REPOSITORY, RUN
-from cluster.up import cluster, install, restart, up
+from cluster.up import cluster, install, refresh_sample, restart, up
 from tidegate.model import TidegateError
 
 # In the order of the files: tests that kill parts are many here, and what one leaves must be told from what it breaks.
@@ -64,6 +64,7 @@ def _do(what: str, which: str, *, bare: bool) -> None:
         case "down":
             down()
         case "install":
+            refresh_sample()
             site.install(cluster(), _images())
         case "start":
             restart(which)

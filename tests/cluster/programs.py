@@ -75,6 +75,13 @@ def stop(folder: Path, name: str, seconds: float = 20.0, how: signal.Signals = s
     _pid_file(folder, name).unlink(missing_ok=True)
 
 
+def is_older(folder: Path, name: str, code: Path) -> bool:
+    """Whether it was started before something in the folder of its code changed."""
+    started = _pid_file(folder, name)
+    changed = max(file.stat().st_mtime for file in code.rglob("*.py"))
+    return started.exists() and started.stat().st_mtime < changed
+
+
 def freeze(folder: Path, name: str) -> None:
     os.kill(_must_run(folder, name), signal.SIGSTOP)
 

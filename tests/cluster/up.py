@@ -28,6 +28,7 @@ from cluster.places import (
     NODE_ADDRESS,
     NODE_NAME,
     PAGES_PORT,
+    REPOSITORY,
     POSTGRES_DOOR,
     RUN,
     S3_DOOR,
@@ -67,6 +68,13 @@ def up(*, bare: bool = False) -> None:
 def restart(name: str) -> None:
     """Start one of the cluster's programs again, after it was stopped."""
     programs.start(known_programs()[name])
+
+
+def refresh_sample() -> None:
+    """A cluster that was left up may have a sample XNAT of yesterday; pulls need today's."""
+    if programs.is_older(RUN, "sample-xnat", REPOSITORY / "services" / "sample_xnat"):
+        programs.stop(RUN, "sample-xnat")
+        restart("sample-xnat")
 
 
 def known_programs() -> dict[str, Program]:
@@ -117,6 +125,7 @@ def _make_world() -> None:
     postgres.prepare_postgres()
     for name in ("sample-xnat", "postgres", "s3"):
         restart(name)
+    refresh_sample()
 
 
 def _start_plane() -> None:
