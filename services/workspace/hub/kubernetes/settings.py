@@ -14,7 +14,7 @@ The proxy is a Deployment of its own from the same image, one replica, which the
 * environment ``CONFIGPROXY_AUTH_TOKEN`` from the Secret that the hub has as ``proxy-token``;
 * command ``node $(TIDEGATE_CHP)``; arguments ``--ip=0.0.0.0 --port=8000 --api-ip=0.0.0.0 --api-port=8001
   --host-routing --default-target=http://$(TIDEGATE_HUB_SERVICE_HOST):8081
-  --error-target=http://$(TIDEGATE_HUB_SERVICE_HOST):8081/hub/error``;
+  --error-path=FOLDER``, which holds the page shown where nobody answers;
 * probes on ``/_chp_healthz`` of port 8000. It needs no service account token and may be read-only.
 
 Flows: proxy to hub 8081, egress 8003 and session servers 8888; hub to proxy 8001, session servers 8888, the database,
