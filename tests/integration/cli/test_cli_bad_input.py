@@ -52,6 +52,16 @@ CASES = {
         4,
     ),
     "unknown data set": ((SAMPLES / "project.yaml").read_text(encoding="utf-8"), "reference_unknown", 4),
+    "a profile of a cluster": (
+        (SAMPLES / "project.yaml").read_text(encoding="utf-8").replace("pids: 256", "pids: 256, profile: gpu, gpu: 1"),
+        "profile_unknown",
+        2,
+    ),
+    "a GPU of a cluster": (
+        (SAMPLES / "project.yaml").read_text(encoding="utf-8").replace("pids: 256", "pids: 256, gpu: 1"),
+        "profile_exceeded",
+        2,
+    ),
     "an approval": (
         APPROVAL,
         "not_applicable",
