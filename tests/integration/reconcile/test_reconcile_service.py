@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -18,11 +19,12 @@ import pytest
 from cohort_kit import Bench, cbis_dataset, source_of
 from policy_kit import PROJECT, approval, dataset, grant, licence, officer, project, put, put_resource, the_project
 from provisioner.bootstrap import CHAIN, Given, Settings, build
+from provisioner.domain.conditions import Kind as ConditionKind
 from reconcile_hub import HubDouble, hub_double
 from sample_xnat import collect
 from sample_xnat.server import SampleXnat
 from tidegate.ledger import verify
-from tidegate.model import ProjectPhase, Stage, to_text, utc_now
+from tidegate.model import ProjectPhase, ProjectStatus, Stage, to_text, utc_now
 from tidegate.sandbox import Limits, Running, SandboxSpec, alive, python_binds, start, stop
 from tidegate.store import SqliteStore
 from xnat_kit import ACCOUNT, PASSWORD, USER
@@ -39,6 +41,18 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any
         assert time.monotonic() < deadline, f"gave up waiting for {what}"
         time.sleep(0.02)
     return value
+
+
+def reviews(state: Path, status: str) -> None:
+    """As far as the provisioner looks at it: the register of requests, with one of the project's."""
+    with contextlib.closing(sqlite3.connect(state / "egress.sqlite")) as db, db:
+        db.execute("CREATE TABLE IF NOT EXISTS egress_requestrow (id PRIMARY KEY, project, status)")
+        db.execute("INSERT OR REPLACE INTO egress_requestrow VALUES (1, ?, ?)", [PROJECT, status])
+
+
+def retained(status: ProjectStatus) -> bool:
+    found = status.condition(ConditionKind.RETAINED)
+    return found is not None and found.status
 
 
 def record_server(state: Path, running: Running) -> None:
@@ -265,12 +279,19 @@ def test_from_an_approved_project_to_a_ready_workspace_with_every_part_real(site
             ready = site.status
             assert (ready.cohort.files, ready.cohort.refused) == (8, 0)
             assert len(list(Path(ready.cohort.path).rglob("*.dcm"))) == 8
+            reviews(site.state, "submitted")
             closing = the_project(site.governance)
             closing = closing.model_copy(update={"spec": closing.spec.model_copy(update={"stage": Stage.CLOSING})})
             put_resource(site.governance, closing)
             named = {"kind": "Project", "name": PROJECT, "digest": closing.closing_digest()}
             put(site.governance, approval(closing, name="close", subject=named, at=to_text(utc_now())))
+            until(lambda: retained(site.status), "what review still has", 30)
+            assert site.status.phase is ProjectPhase.PENDING_DELETION
+            reviews(site.state, "expired")
+            # Any change of what governance wrote has everything looked at; else it is the next round's.
+            put(site.governance, officer(until=to_text(utc_now() + 30 * DAY)))
             until(lambda: site.status.phase is ProjectPhase.DELETED, "the closing", 30)
+            assert not retained(site.status)
     left = [path for path in (site.state / "vault").rglob("*") if path.is_file()]
     assert left == []
     assert not (site.state / "cohorts" / PROJECT).exists()
