@@ -5,10 +5,10 @@ PY := .venv/bin/python
 CLUSTER := PYTHONPATH=tests $(PY) -m cluster
 COMPILE := .venv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
-.PHONY: help demo test lint unit integration browser screenshots test-long bench lock clean cluster cluster-down test-cluster
+.PHONY: help demo test lint unit integration browser screenshots test-long bench lock clean cluster cluster-down test-cluster bench-cluster
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Install what is missing, walk the whole job, stay up (EXIT=1: stop after the walk)
 	@scripts/install demo
@@ -51,6 +51,10 @@ cluster-down: ## Take it down again, leaving nothing
 test-cluster: ## The production path proved on it; taken down afterwards (KEEP=1: left up)
 	@scripts/install dev
 	@$(CLUSTER) test $(if $(KEEP),--keep)
+
+bench-cluster: ## The controller's bars at full size, on the cluster that is up (half an hour; not in CI)
+	@scripts/install dev
+	@$(CLUSTER).bench
 
 test-long: ## Soaks and fault runs (at most 20 minutes)
 	@scripts/install dev

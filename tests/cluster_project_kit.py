@@ -23,6 +23,7 @@ from tidegate.cluster.port import ClusterApi
 from tidegate.ledger import Record
 from tidegate.model import TidegateError
 
+API_SERVER: Final = Address("10.96.0.1", 443)
 CHANGING: Final = frozenset({"apply", "create", "replace", "delete"})
 
 
@@ -37,7 +38,7 @@ class Site:
     def __post_init__(self) -> None:
         self.journal = Journal(self._append)
         applier = Applier(self.api, self.journal)
-        self.addresses = KubernetesAddresses(self.api, self.settings, Address("10.96.0.1", 443))
+        self.addresses = KubernetesAddresses(self.api, self.settings, API_SERVER)
         self.ground = KubernetesGround(applier, Weeds(self.api, self.journal, self.settings), self.addresses)
         self.folders = KubernetesFolders(applier, self.addresses, Finalising(applier))
 

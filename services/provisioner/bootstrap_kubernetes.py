@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,7 +63,7 @@ from tidegate.cluster.remembered import Memories, RememberedApi, fresh
 from tidegate.cluster.sending import Call, Sender
 from tidegate.cluster.services import service_url
 from tidegate.ledger import Event, Record
-from tidegate.model import Cohort, Kind, Licence, Project, ProjectPhase, utc_now
+from tidegate.model import Cohort, Kind, Licence, Project, ProjectPhase, TidegateError, utc_now
 from tidegate.objects.named import S3Named
 from tidegate.objects.purposes import BUNDLES, VAULT
 from tidegate.objects.s3 import S3Objects
@@ -83,6 +83,7 @@ R = TypeVar("R")
 Ages = Mapping[str, Callable[[], float]]
 STALE_LOOP_SECONDS = 30.0
 PUBLISH_SECONDS = 15.0
+SETTLE = timedelta(seconds=0.25)
 
 
 @dataclass(frozen=True)
@@ -160,12 +161,12 @@ def build(settings: KubernetesSettings, files: Secrets, ended: Callable[[], None
 
 
 def _hearing(asked: Asked) -> Callable[[Manifest], None]:
-    """What a project consists of has changed, and memory knows."""
+    """What a project consists of has changed, and memory knows. Changes that come together are one look."""
 
     def heard(manifest: Manifest) -> None:
         project = project_of(manifest)
         if project is not None:
-            asked.ask(project)
+            asked.ask(project, SETTLE)
 
     return heard
 
@@ -195,7 +196,7 @@ def _reconciler(
     )
     servers = KubernetesServers(api, hub_of(settings, files))
     closing = Closing(folders, random.random, review_of(settings, files), ground)
-    return Reconciler(store, servers, opening, closing, clock)
+    return Reconciler(store, servers, opening, closing, clock, settings.profiles)
 
 
 def _cohorts(
@@ -276,7 +277,7 @@ def _fenced(ledger: PostgresLedger, lease: Lease) -> Callable[[Record, datetime]
             return
         named = record.model_copy(update={"detail": {**record.detail, "term": lease.transitions}})
         # What it announces is looked for in the cluster itself at the next look, so it is not kept open beside it.
-        ledger.close(ledger.intend(named, now, fence=lease.transitions), (), now)
+        ledger.append(named, now, lease.transitions)
 
     return append
 
@@ -289,7 +290,11 @@ def _count(metrics: Metrics, loop: ClusterLoop, lease: Lease, ages: Ages, store:
         metrics.watch(f"{what}_watch_age_seconds", f"Since the quietest {what} watch was heard of.", age)
 
     def phases() -> Counter[ProjectPhase]:
-        return Counter(store.project_status(project.name).phase for project in store.list(Kind.PROJECT))
+        """None while the store cannot say: the other numbers are wanted most then."""
+        try:
+            return Counter(store.project_status(project.name).phase for project in store.list(Kind.PROJECT))
+        except TidegateError:
+            return Counter()
 
     metrics.watch_phases(phases)
 

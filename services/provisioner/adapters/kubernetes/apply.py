@@ -41,8 +41,12 @@ class Applier:
 
     def differs(self, rendered: Sequence[Manifest]) -> tuple[str, ...]:
         """What does not stand as it was rendered, by the word of the cluster itself."""
-        asked = fresh(self.api)
-        return tuple(called(each) for each in map(stamped, rendered) if not _stands(asked.get(ref_of(each)), each))
+        asked, wanted = fresh(self.api), tuple(map(stamped, rendered))
+        kinds = {(resource_of(each), ref_of(each).namespace) for each in wanted}
+        live = {ref_of(each): each for kind, place in kinds if kind.namespaced for each in asked.list(kind, place)}
+        return tuple(
+            called(each) for each in wanted if not _stands(live.get(ref_of(each)) or asked.get(ref_of(each)), each)
+        )
 
     def bring(
         self, project: str, group: str, wanted: Sequence[Manifest], now: datetime, *, stood: bool
