@@ -66,6 +66,7 @@ class ClusterLoop:
     tries: dict[str, int] = field(default_factory=dict)
     resyncs: int = 0
     owed: bool = False
+    settled: bool = False
 
     def __post_init__(self) -> None:
         self.looks = KeyedPool("look", self._look, LOOKS)
@@ -93,6 +94,7 @@ class ClusterLoop:
     def beat(self, now: datetime) -> float:
         """Ask for every look that is due; answers how many seconds to wait."""
         self._cut_what_is_over(now)
+        self._settle_first(now)
         due, everything, following = self.asked.take(now)
         for key in due:
             self._ask(key)
@@ -128,9 +130,15 @@ class ClusterLoop:
         self.owed = False
         return names
 
+    def _settle_first(self, now: datetime) -> None:
+        if not self.settled:
+            self.settle(now, timedelta(0))
+            self.settled = True
+
     def _hourly(self, now: datetime) -> None:
         if self.hourly_at is None or now >= self.hourly_at:
-            self.settle(now, IN_FLIGHT if self.hourly_at else timedelta(0))
+            if self.hourly_at is not None:
+                self.settle(now, IN_FLIGHT)
             anchor(self.store, self.heads, now)
             self.hourly_at = now + HOURLY
 

@@ -316,3 +316,13 @@ def raising(error: Exception) -> Callable[..., Any]:
         raise error
 
     return act
+
+
+def test_what_an_earlier_process_left_is_settled_before_the_first_look(bench: Bench) -> None:
+    """With the look under way its own intents would be taken for those of the dead."""
+    bench.world.register()
+    looked: list[int] = []
+    bench.loop.settle = lambda *_: looked.append(len(bench.world.events()))
+    bench.beat()
+    assert looked == [0]
+    assert bench.world.events()
