@@ -23,6 +23,7 @@ STATIC: Final = Path(tidegate.web.__file__).parent / "static"
 EGRESS_SCOPE: Final = "custom:egress:use"
 REFRESH_SECONDS: Final = 5
 LOGIN_DAYS: Final = 0.5
+SLOW_STOP_SECONDS: Final = 0.3
 UNAVAILABLE: Final = 503
 Values = dict[str, Any]
 Traits = dict[str, Values]
@@ -105,6 +106,8 @@ def _pages(site: Site) -> Values:
         "default_url": "/hub/home",
         "redirect_to_server": False,
         "tornado_settings": {
+            # Who has a workspace stopped hears at once that it is being done: the provisioner waits but a second.
+            "slow_stop_timeout": SLOW_STOP_SECONDS,
             # Only our own style sheet and script are served, none of JupyterHub's.
             "static_path": str(STATIC),
             "headers": {

@@ -51,8 +51,8 @@ class KubernetesServers:
     def stop(self, project: str, person: str) -> None:
         answer = self._ask_hub(project, person)
         if answer is not None and answer < PENDING:
-            _wait(lambda: not self._of(project, person), PATIENCE_SECONDS)
-        for pod in self._of(project, person):
+            _wait(lambda: not self._untold(project, person), PATIENCE_SECONDS)
+        for pod in self._untold(project, person):
             log.warning("ended without the hub", project=project, answer=answer)
             metadata = pod["metadata"]
             ref = Ref(POD, metadata["name"], metadata["namespace"])
@@ -77,8 +77,17 @@ class KubernetesServers:
             log.warning("hub did not answer", project=project, error=type(error).__name__)
             return None
 
+    def _untold(self, project: str, person: str) -> list[Manifest]:
+        return [pod for pod in self._of(project, person) if not _is_ending(pod)]
+
     def _of(self, project: str, person: str) -> list[Manifest]:
         return [pod for pod in _pods(fresh(self.api), project) if _person(pod) == person]
+
+
+def _is_ending(pod: Manifest) -> bool:
+    """Whether somebody, the hub as a rule, has told it to end as soon as we would."""
+    metadata = pod["metadata"]
+    return "deletionTimestamp" in metadata and int(metadata.get("deletionGracePeriodSeconds") or 0) <= GRACE_SECONDS
 
 
 def _pods(api: ClusterApi, project: str) -> list[Manifest]:

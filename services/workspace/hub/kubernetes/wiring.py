@@ -43,8 +43,6 @@ SCHEMA: Final = "jupyterhub"
 READ: Final = (Kind.LICENCE, Kind.DATASET, Kind.PROJECT, Kind.GRANT, Kind.APPROVAL)
 OWN_ADDRESS: Final = f"http://127.0.0.1:{HUB_PORT}"
 COOKIE_BYTES: Final = 32
-# Who has a workspace stopped hears at once that it is being done: the provisioner waits no longer than a second.
-SLOW_STOP_SECONDS: Final = 0.3
 # The hub serves everybody from one thread: a database's machine that is gone must not hold it for minutes.
 PATIENCE: Final = {
     "connect_timeout": 5,
@@ -96,11 +94,9 @@ def traits(
     address, password = database_address(read_secret(secrets_folder(environ), "database-url"))
     # Where libpq looks for it: an address with a password in it would find its way into a log.
     os.environ["PGPASSWORD"] = password
-    shared = hub_traits(site, SERVICES)
     return {
         "JupyterHub": {
-            **shared,
-            "tornado_settings": {**shared["tornado_settings"], "slow_stop_timeout": SLOW_STOP_SECONDS},
+            **hub_traits(site, SERVICES),
             "bind_url": settings.public_url,
             "hub_bind_url": f"http://0.0.0.0:{HUB_PORT}",
             "hub_connect_url": addresses.hub,
