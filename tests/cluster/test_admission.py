@@ -15,7 +15,7 @@ import yaml
 import render_kit
 import workspace_kit
 from cluster.admission_attacks import ATTACKS, NODE, TABLE, rewritten, some_attack
-from cluster.admission_kit import PROFILES, RELEASE, Api, policies
+from cluster.admission_kit import PROFILES, RELEASE, WORDS, Api, policies
 from cluster.admission_objects import (
     ACTORS,
     ALLOWED,
@@ -192,6 +192,14 @@ def test_a_claim_is_bound_and_grown_by_others_and_keeps_what_was_noted(site: Sit
     claim = OWNED["claim"]
     assert rewritten("operator", claim, bound)(site) == ALLOWED
     assert rewritten("operator", claim, put("metadata/labels", {"a": "b"}))(site) == "owned_by_controller"
+
+
+def test_who_names_an_unknown_profile_is_told_which_there_are(site: Site) -> None:
+    project = {**SPECS["project"], "metadata": {"name": "told"}}
+    project["spec"] = {**project["spec"], "resources": {**project["spec"]["resources"], "profile": "large"}}
+    asking = ("create", "--dry-run=server", "--as", ACTORS["governance"].user, "-f", "-")
+    done = site.cluster.attempt(*asking, text=json.dumps(project))
+    assert f"profile_unknown: a project names one of the profiles there are: {WORDS}." in done.stderr
 
 
 @pytest.mark.parametrize("policy", sorted(ATTACKS))

@@ -162,6 +162,12 @@ def test_the_gpu_image_is_the_workspace_with_more() -> None:
     assert text.rindex("FROM ") == text.index("FROM runtime AS workspace\n")
 
 
+def test_no_image_asks_for_gpus_by_itself() -> None:
+    """NVIDIA's runtime would give it every GPU of the node, whatever the pod asked for."""
+    for path in (REPOSITORY / "images").glob("*/Containerfile"):
+        assert "NVIDIA_VISIBLE_DEVICES" not in path.read_text()
+
+
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "images").glob("*/Containerfile")), ids=lambda p: p.parent.name)
 def test_every_requirement_it_installs_is_hashed_and_locked_by_make(path: Path) -> None:
     makefile = (REPOSITORY / "Makefile").read_text()
