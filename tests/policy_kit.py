@@ -136,3 +136,8 @@ def release(**changes: Any) -> ReleaseFacts:
         files=(ReleasedFile(kind="csv", sha256="0" * 64),),
     )
     return facts.model_copy(update=changes)
+
+
+def holding(kind: str) -> dict[str, Any]:
+    """What changes a release to one of a file of this kind."""
+    return {"files": (ReleasedFile(kind=kind, sha256="0" * 64),)}

@@ -8,9 +8,13 @@ package tidegate.egress_release
 import data.tidegate.answer
 import data.tidegate.approvals
 import data.tidegate.clock
+import data.tidegate.duties
 import data.tidegate.licences
+import data.tidegate.mixing
 import data.tidegate.people
 import data.tidegate.projects
+import data.tidegate.purposes
+import data.tidegate.sharing
 
 author := approvals.key(input.subject.person)
 
@@ -54,36 +58,6 @@ files_ok if {
 	count([f | some f in input.subject.files; f.kind in input.project.permitted_types]) == count(input.subject.files)
 }
 
-shareable contains name if {
-	some name, t in licences.terms
-	t.derived_data in {"allow", "ask"}
-}
-
-sharing_known contains name if {
-	some name, t in licences.terms
-	t.derived_data in {"allow", "ask", "forbid"}
-}
-
-default sharing_ok := false
-
-sharing_ok if {
-	count(licences.names) > 0
-	count(licences.names - shareable) == 0
-}
-
-sharing_reason(code, name, detail) := {
-	"code": code,
-	"dataset": name,
-	"detail": detail,
-	"clause": licences.clause_of(name, "sharing.derivedData"),
-}
-
-deny contains sharing_reason("sharing_forbidden", name, "") if some name in (sharing_known - shareable)
-
-deny contains sharing_reason("term_unknown", name, "sharing derived data") if {
-	some name in (licences.licensed - sharing_known)
-}
-
 deny contains {"code": "same_person", "dataset": "", "detail": "", "clause": ""} if not author_apart_ok
 
 deny contains {"code": "voter_is_member", "dataset": "", "detail": "", "clause": ""} if not members_apart_ok
@@ -105,6 +79,12 @@ deny contains {"code": "type_not_permitted", "dataset": "", "detail": "", "claus
 
 deny contains reason if some reason in licences.deny
 
+deny contains reason if some reason in purposes.deny
+
+deny contains reason if some reason in mixing.deny
+
+deny contains reason if some reason in sharing.deny
+
 deny contains reason if some reason in projects.deny
 
 deny contains reason if some reason in approvals.deny
@@ -116,6 +96,8 @@ default facts_ok := false
 facts_ok if {
 	input.point == "egress.release"
 	licences.licences_ok
+	purposes.purposes_ok
+	mixing.linkage_ok
 	projects.project_ok
 	approvals.approval_ok
 	people.grant_ok
@@ -125,46 +107,12 @@ facts_ok if {
 	reviewed_ok
 	destination_ok
 	files_ok
-	sharing_ok
-}
-
-# No object records a licensor's consent to one release, so asking leaves it with a human.
-consent contains duty if {
-	some name, t in licences.terms
-	t.derived_data == "ask"
-	duty := {
-		"kind": "approve",
-		"dataset": name,
-		"detail": "The licensor must agree to this release.",
-		"clause": licences.clause_of(name, "sharing.derivedData"),
-	}
-}
-
-attribution contains duty if {
-	some name, t in licences.terms
-	is_string(t.attribution)
-	duty := {
-		"kind": "attribution",
-		"dataset": name,
-		"detail": t.attribution,
-		"clause": licences.clause_of(name, "outputs.attribution"),
-	}
-}
-
-citation contains duty if {
-	some name, t in licences.terms
-	some text in t.citations
-	duty := {
-		"kind": "citation",
-		"dataset": name,
-		"detail": text,
-		"clause": licences.clause_of(name, "outputs.citations"),
-	}
+	sharing.sharing_ok
 }
 
 default waiting := true
 
-waiting := false if count(consent) == 0
+waiting := false if count(sharing.consent) == 0
 
 default deadline := null
 
@@ -175,4 +123,4 @@ result := answer.outcome(facts_ok, deny, waiting)
 # METADATA
 # title: egress.release
 # entrypoint: true
-decision := answer.form(result, deny, union({consent, attribution, citation}), deadline)
+decision := answer.form(result, deny, sharing.consent | duties.owed, deadline)

@@ -79,11 +79,17 @@ test_a_licensor_to_be_asked_needs_a_human if {
 
 test_duties_come_with_the_release if {
 	duties := {[d.kind, d.detail] | some d in decision(fixture.release).obligations}
-	duties == {["attribution", "Courtesy of the archive."], ["citation", "Example 2020"]}
+	duties == {["attribution", "Courtesy of the archive."]}
 }
 
-test_a_licence_without_attribution_has_no_such_duty if {
-	{"citation"} == {d.kind | some d in under("attribution", null).obligations}
+test_a_licence_without_duties_has_none if under("duties", []).obligations == []
+
+test_what_licences_forbid_beside_that_holds if {
+	fixture.codes(under("permitted", [])) == {"purpose_not_permitted"}
+	fixture.codes(under("permitted_kinds", ["txt"])) == {"kind_not_permitted"}
+	both := fixture.two(fixture.release, {"linkage": "forbid"})
+	answer := egress_release.decision with input as both.question with data.licences as both.licences
+	fixture.codes(answer) == {"linkage_forbidden"}
 }
 
 test_another_points_question_is_undecided if {

@@ -20,14 +20,45 @@ licences := {"open": {
 	"clauses": {"grant.validTo": "7"},
 	"valid_from": "2026-01-01T00:00:00Z",
 	"valid_to": "2026-12-31T00:00:00Z",
+	"spdx": "CC-BY-4.0",
 	"permitted": ["DUO:0000042"],
+	"diseases": [],
+	"prohibited": [],
+	"ethics_required": false,
 	"single_project": false,
 	"organisations": [],
 	"commercial": "allow",
+	"countries": [],
+	"linkage": "allow",
 	"derived_data": "allow",
-	"attribution": "Courtesy of the archive.",
-	"citations": ["Example 2020"],
+	"models": "allow",
+	"share_alike": false,
+	"no_derivatives": false,
+	"permitted_kinds": [],
 	"min_reviewers": 2,
+	"duties": [
+		{
+			"point": "egress.release",
+			"kind": "attribution",
+			"detail": "Courtesy of the archive.",
+			"clause": "4",
+			"adapted": false,
+		},
+		{
+			"point": "egress.release",
+			"kind": "share_alike",
+			"detail": "CC-BY-4.0",
+			"clause": "3",
+			"adapted": true,
+		},
+		{
+			"point": "project.approve",
+			"kind": "destroy",
+			"detail": "Delete every copy.",
+			"clause": "8",
+			"adapted": false,
+		},
+	],
 	"unmodelled": [],
 }}
 
@@ -69,7 +100,9 @@ base := {
 		"lead": rosa,
 		"organisation": "Example University",
 		"codes": ["DUO:0000006"],
+		"diseases": [],
 		"commercial": false,
+		"ethics_approved": false,
 		"tier": 2,
 		"network": "none",
 		"destinations": ["download"],
@@ -121,3 +154,21 @@ without(question, path) := json.patch(question, [{"op": "remove", "path": path}]
 licences_but(field, value) := {"open": object.union(licences.open, {field: value})}
 
 codes(decision) := {reason.code | some reason in decision.deny}
+
+# A second data set under a licence of its own, which is the first one changed.
+two(question, changes) := fixture_two if {
+	second := object.union(question.datasets[0], {"name": "d2", "licence": "second"})
+	fixture_two := {
+		"question": but(question, "/datasets", [question.datasets[0], second]),
+		"licences": {"open": licences.open, "second": object.union(licences.open, changes)},
+	}
+}
+
+# Both licences changed.
+pair(question, first, second) := {
+	"question": two(question, second).question,
+	"licences": {
+		"open": object.union(licences.open, first),
+		"second": object.union(licences.open, second),
+	},
+}

@@ -61,42 +61,6 @@ unended contains name if {
 	clock.ahead(t.valid_to)
 }
 
-wanted contains code if some code in input.project.codes
-
-# A purpose satisfies itself and whatever it lies under, never the reverse.
-satisfied[name] contains code if {
-	some name, t in terms
-	some code in wanted
-	some above in data.duo.ancestors[code]
-	above in t.permitted
-}
-
-purpose_fits contains name if {
-	some name, fitting in satisfied
-	count(wanted) > 0
-	count(wanted - fitting) == 0
-}
-
-commercial_known contains name if {
-	some name, t in terms
-	t.commercial in {"allow", "ask", "forbid"}
-}
-
-commercial_known contains name if {
-	some name, _ in terms
-	input.project.commercial == false
-}
-
-commercial_fits contains name if {
-	some name, t in terms
-	t.commercial in {"allow", "ask"}
-}
-
-commercial_fits contains name if {
-	some name, _ in terms
-	input.project.commercial == false
-}
-
 organisation_fits contains name if {
 	some name, t in terms
 	t.organisations == []
@@ -106,6 +70,18 @@ organisation_fits contains name if {
 	some name, t in terms
 	some permitted in t.organisations
 	permitted == input.project.organisation
+}
+
+# Where this installation stands is data of the site; while that is empty, no licence bound to a country fits.
+territory_fits contains name if {
+	some name, t in terms
+	t.countries == []
+}
+
+territory_fits contains name if {
+	some name, t in terms
+	some country in t.countries
+	country == data.site.country
 }
 
 alone contains name if {
@@ -142,10 +118,8 @@ failing := {
 	"licence_name_unknown": licensed - name_known,
 	"licence_not_yet": licensed - started,
 	"licence_expired": licensed - unended,
-	"purpose_not_permitted": licensed - purpose_fits,
-	"term_unknown": licensed - commercial_known,
-	"commercial_forbidden": licensed & (commercial_known - commercial_fits),
 	"organisation_not_permitted": licensed - organisation_fits,
+	"territory_not_permitted": licensed - territory_fits,
 	"licence_single_project": licensed - alone,
 	"clause_unmodelled": licensed - modelled,
 	"tier_too_low": registered - tier_fits,
@@ -160,14 +134,11 @@ licences_ok if {
 	count(names - licensed) == 0
 }
 
-fields := {
-	"licence_not_yet": "grant.validFrom",
-	"licence_expired": "grant.validTo",
-	"purpose_not_permitted": "purpose.permitted",
-	"term_unknown": "parties.commercial",
-	"commercial_forbidden": "parties.commercial",
-	"organisation_not_permitted": "parties.organisations",
-	"licence_single_project": "purpose.singleProject",
+# The field of a code, where it is one.
+fields[code] := field if {
+	some code, row in data.codes
+	count(row.fields) == 1
+	some field in row.fields
 }
 
 clause_of(name, field) := object.get(terms, [name, "clauses", field], "")
@@ -180,22 +151,23 @@ details.organisation_not_permitted[name] := input.project.organisation if {
 	some name in failing.organisation_not_permitted
 }
 
-details.purpose_not_permitted[name] := concat(", ", sort(wanted - object.get(satisfied, name, set()))) if {
-	some name in failing.purpose_not_permitted
+details.territory_not_permitted[name] := object.get(data.site, "country", "") if {
+	some name in failing.territory_not_permitted
 }
 
-details.term_unknown[name] := "commercial use" if some name in failing.term_unknown
-
-deny contains reason if {
-	some code, missing in failing
+# A reason for each data set that fails a row.
+reasons(rows, told) := {reason |
+	some code, missing in rows
 	some name in missing
 	reason := {
 		"code": code,
 		"dataset": name,
-		"detail": object.get(details, [code, name], ""),
+		"detail": object.get(told, [code, name], ""),
 		"clause": clause_of(name, object.get(fields, code, "")),
 	}
 }
+
+deny contains reason if some reason in reasons(failing, details)
 
 # What a human must have looked at before anything may start.
 approve contains duty if {
@@ -203,18 +175,6 @@ approve contains duty if {
 	some clause in t.unmodelled
 	clause.effect == "human"
 	duty := {"kind": "approve", "dataset": name, "detail": clause.text, "clause": clause.clause}
-}
-
-approve contains duty if {
-	some name, t in terms
-	t.commercial == "ask"
-	input.project.commercial == true
-	duty := {
-		"kind": "approve",
-		"dataset": name,
-		"detail": "The licensor must agree to the commercial purpose.",
-		"clause": clause_of(name, "parties.commercial"),
-	}
 }
 
 ends contains pair if {

@@ -34,16 +34,10 @@ cases := [
 	["licence_not_yet", fixture.start, fixture.licences_but("valid_from", "2026-06-01T00:00:00.000001Z")],
 	["licence_expired", fixture.start, fixture.licences_but("valid_to", "2026-06-01T00:00:00Z")],
 	["licence_expired", fixture.start, {"open": object.remove(fixture.licences.open, ["valid_to"])}],
-	["purpose_not_permitted", fixture.start, fixture.licences_but("permitted", [])],
-	["purpose_not_permitted", fixture.start, fixture.licences_but("permitted", ["DUO:0000007"])],
-	["purpose_not_permitted", fixture.but(fixture.start, "/project/codes", []), fixture.licences],
-	["purpose_not_permitted", fixture.but(fixture.start, "/project/codes", ["DUO:0000004"]), fixture.licences],
-	["purpose_not_permitted", fixture.but(fixture.start, "/project/codes", ["DUO:0000006", "DUO:9999999"]), fixture.licences],
-	["term_unknown", fixture.but(fixture.start, "/project/commercial", true), fixture.licences_but("commercial", "unknown")],
-	["commercial_forbidden", fixture.but(fixture.start, "/project/commercial", true), fixture.licences_but("commercial", "forbid")],
-	["commercial_forbidden", fixture.without(fixture.start, "/project/commercial"), fixture.licences_but("commercial", "forbid")],
 	["organisation_not_permitted", fixture.start, fixture.licences_but("organisations", ["Another University"])],
 	["organisation_not_permitted", fixture.start, fixture.licences_but("organisations", null)],
+	["territory_not_permitted", fixture.start, fixture.licences_but("countries", ["GB"])],
+	["territory_not_permitted", fixture.start, fixture.licences_but("countries", null)],
 	["licence_single_project", fixture.but(fixture.start, "/datasets/0/other_projects", ["p2"]), fixture.licences_but("single_project", true)],
 	["clause_unmodelled", fixture.start, fixture.licences_but("unmodelled", [{"clause": "9", "text": "x", "effect": "deny"}])],
 	["clause_unmodelled", fixture.start, fixture.licences_but("unmodelled", [{"clause": "9", "text": "x"}])],
@@ -66,10 +60,6 @@ kept := [
 	[fixture.start, fixture.licences_but("valid_from", "2026-06-01T00:00:00Z")],
 	[fixture.start, fixture.licences_but("valid_to", "2026-06-01T00:00:00.000001Z")],
 	[fixture.start, fixture.licences_but("valid_to", null)],
-	[fixture.start, fixture.licences_but("permitted", ["DUO:0000006"])],
-	[fixture.start, fixture.licences_but("permitted", ["DUO:0000004"])],
-	[fixture.start, fixture.licences_but("commercial", "forbid")],
-	[fixture.but(fixture.start, "/project/commercial", true), fixture.licences],
 	[fixture.start, fixture.licences_but("organisations", ["Another University", "Example University"])],
 	[fixture.start, fixture.licences_but("single_project", true)],
 	[fixture.but(fixture.start, "/datasets/0/other_projects", ["p2"]), fixture.licences],
@@ -104,8 +94,6 @@ test_a_refusal_names_data_set_detail_and_clause if {
 test_details_say_what_was_asked if {
 	unnamed := fixture.licences_but("organisations", ["Another University"])
 	{"Example University"} == {r.detail | some r in licences.deny} with input as fixture.start with data.licences as unnamed
-	narrow := fixture.licences_but("permitted", [])
-	{"DUO:0000006"} == {r.detail | some r in licences.deny} with input as fixture.start with data.licences as narrow
 	early := fixture.licences_but("valid_from", "2026-07-01T00:00:00Z")
 	{"2026-07-01T00:00:00Z"} == {r.detail | some r in licences.deny} with input as fixture.start with data.licences as early
 }
@@ -116,19 +104,17 @@ test_a_clause_left_to_humans_is_a_duty if {
 		with data.licences as human
 }
 
-test_a_commercial_purpose_that_must_be_asked_for_is_a_duty if {
-	ask := fixture.licences_but("commercial", "ask")
-	commercial := fixture.but(fixture.start, "/project/commercial", true)
-	{"approve"} == {d.kind | some d in licences.approve} with input as commercial with data.licences as ask
-	set() == licences.approve with input as fixture.start with data.licences as ask
+test_a_licence_bound_to_countries_fits_in_one_of_them if {
+	bound := fixture.licences_but("countries", ["GB", "IE"])
+	licences.licences_ok with input as fixture.start with data.licences as bound with data.site.country as "IE"
+	not licences.licences_ok with input as fixture.start with data.licences as bound with data.site.country as "US"
+	"US" in {r.detail | some r in licences.deny} with input as fixture.start
+		with data.licences as bound
+		with data.site.country as "US"
 }
 
-test_silence_on_commerce_stops_no_other_purpose if {
-	codes(fixture.start, fixture.licences_but("commercial", "unknown")) == set()
-}
-
-test_the_term_that_is_missing_is_named if {
-	details := {reason.detail | some reason in licences.deny} with input as fixture.but(fixture.start, "/project/commercial", true)
-		with data.licences as fixture.licences_but("commercial", "unknown")
-	details == {"commercial use"}
+test_a_refusal_names_the_clause_of_its_field if {
+	licences.fields.licence_expired == "grant.validTo"
+	not licences.fields.term_unknown
+	not licences.fields.dataset_unknown
 }

@@ -8,8 +8,11 @@ package tidegate.project_approve
 import data.tidegate.answer
 import data.tidegate.approvals
 import data.tidegate.clock
+import data.tidegate.duties
 import data.tidegate.licences
+import data.tidegate.mixing
 import data.tidegate.projects
+import data.tidegate.purposes
 
 default nobody_asking_ok := false
 
@@ -41,6 +44,10 @@ deny contains {"code": "role_not_permitted", "dataset": "", "detail": "", "claus
 
 deny contains reason if some reason in licences.deny
 
+deny contains reason if some reason in purposes.deny
+
+deny contains reason if some reason in mixing.deny
+
 deny contains reason if some reason in projects.deny
 
 default facts_ok := false
@@ -48,6 +55,8 @@ default facts_ok := false
 facts_ok if {
 	input.point == "project.approve"
 	licences.licences_ok
+	purposes.purposes_ok
+	mixing.linkage_ok
 	projects.project_ok
 	other_person_ok
 	officer_ok
@@ -57,7 +66,9 @@ default waiting := true
 
 waiting := false if approvals.approval_ok
 
-obligations contains duty if some duty in licences.approve
+obligations contains duty if {
+	some duty in union({licences.approve, purposes.approve, mixing.approve, mixing.conflicts, duties.owed})
+}
 
 obligations contains {"kind": "approve", "dataset": "", "detail": approvals.reason, "clause": ""} if waiting
 

@@ -16,13 +16,13 @@ test_the_first_end_is_told if decision(fixture.approve).deadline == "2026-11-01T
 test_without_approval_a_human_must_decide if {
 	answer := decision(fixture.but(fixture.approve, "/project/approvals", []))
 	answer.outcome == "needs_human"
-	{"approval_missing"} == {d.detail | some d in answer.obligations}
+	{"approval_missing"} == {d.detail | some d in answer.obligations; d.dataset == ""}
 }
 
 test_after_a_change_a_human_must_decide if {
 	answer := decision(fixture.but(fixture.approve, "/project/digest", "bb"))
 	answer.outcome == "needs_human"
-	{"approval_stale"} == {d.detail | some d in answer.obligations}
+	{"approval_stale"} == {d.detail | some d in answer.obligations; d.dataset == ""}
 }
 
 test_an_officer_may_decide if {
@@ -68,5 +68,30 @@ test_a_clause_left_to_humans_is_told_to_the_officer if {
 	left := fixture.licences_but("unmodelled", [{"clause": "6", "text": "Tell us first.", "effect": "human"}])
 	answer := project_approve.decision with input as fixture.approve with data.licences as left
 	answer.outcome == "allow"
-	{"6"} == {d.clause | some d in answer.obligations}
+	{"6", "8"} == {d.clause | some d in answer.obligations}
+}
+
+test_what_the_project_is_for_is_judged if {
+	fixture.codes(decision(fixture.but(fixture.approve, "/project/codes", ["DUO:9999999"]))) == {"purpose_not_permitted"}
+}
+
+test_linking_is_judged if {
+	both := fixture.two(fixture.approve, {"linkage": "forbid"})
+	answer := project_approve.decision with input as both.question with data.licences as both.licences
+	fixture.codes(answer) == {"linkage_forbidden"}
+}
+
+test_what_cannot_be_met_in_one_work_is_told_to_the_officer if {
+	both := fixture.two(fixture.approve, {"share_alike": true, "spdx": "CC-BY-SA-4.0", "no_derivatives": false})
+	answer := project_approve.decision with input as both.question with data.licences as both.licences
+	answer.outcome == "allow"
+	not "conflict" in {d.kind | some d in answer.obligations}
+	marks := {"share_alike": true, "spdx": "CC-BY-NC-SA-4.0", "commercial": "forbid"}
+	mixed := fixture.pair(fixture.approve, {"share_alike": true, "spdx": "CC-BY-SA-4.0"}, marks)
+	told := project_approve.decision with input as mixed.question with data.licences as mixed.licences
+	{"d1", "d2"} == {d.dataset | some d in told.obligations; d.kind == "conflict"}
+}
+
+test_duties_of_the_agreement_are_told if {
+	{"destroy"} == {d.kind | some d in decision(fixture.approve).obligations}
 }

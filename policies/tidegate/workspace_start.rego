@@ -9,8 +9,10 @@ import data.tidegate.answer
 import data.tidegate.approvals
 import data.tidegate.clock
 import data.tidegate.licences
+import data.tidegate.mixing
 import data.tidegate.people
 import data.tidegate.projects
+import data.tidegate.purposes
 
 default network_ok := false
 
@@ -24,6 +26,10 @@ network_ok if {
 deny contains {"code": "network_forbidden", "dataset": "", "detail": "", "clause": ""} if not network_ok
 
 deny contains reason if some reason in licences.deny
+
+deny contains reason if some reason in purposes.deny
+
+deny contains reason if some reason in mixing.deny
 
 deny contains reason if some reason in projects.deny
 
@@ -40,6 +46,8 @@ default facts_ok := false
 facts_ok if {
 	input.point == "workspace.start"
 	licences.licences_ok
+	purposes.purposes_ok
+	mixing.linkage_ok
 	projects.project_ok
 	approvals.approval_ok
 	people.grant_ok
@@ -52,4 +60,4 @@ result := answer.outcome(facts_ok, deny, false)
 # METADATA
 # title: workspace.start
 # entrypoint: true
-decision := answer.form(result, deny, licences.approve, deadline)
+decision := answer.form(result, deny, union({licences.approve, purposes.approve, mixing.approve}), deadline)

@@ -54,3 +54,13 @@ test_another_points_question_is_undecided if {
 }
 
 test_nothing_asked_is_denied if decision({}).outcome == "deny"
+
+test_what_the_project_is_for_is_judged if {
+	fixture.codes(decision(fixture.but(fixture.start, "/project/codes", ["DUO:9999999"]))) == {"purpose_not_permitted"}
+}
+
+test_linking_is_judged if {
+	both := fixture.two(fixture.start, {"linkage": "unknown"})
+	answer := workspace_start.decision with input as both.question with data.licences as both.licences
+	fixture.codes(answer) == {"term_unknown"}
+}

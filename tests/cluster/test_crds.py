@@ -11,7 +11,7 @@ import pytest
 
 from cluster.kit import Cluster
 from cluster.store_kit import namespace, prepare
-from model_kit import NOW, approval, dataset, grant, licence, project
+from model_kit import NOW, YEAR, approval, dataset, grant, licence, project
 from store_contract import cohort, fresh
 from tidegate.cluster.client import ClusterClient
 from tidegate.cluster.custom import CUSTOM
@@ -34,8 +34,36 @@ WHOLE: dict[Kind, AnyResource] = {
     Kind.LICENCE: licence(
         "whole",
         source={"documentSha256": SHA, "clauses": {"grant.validTo": "4.2"}},
-        parties={"organisations": ["Demo University"], "namedUsersOnly": True, "commercial": "ask"},
-        outputs={"attribution": "Say so.", "citations": ["One."], "minReviewers": 2},
+        contacts={"governance": ["data office"], "incident": "at once"},
+        grant={"valid_from": NOW - YEAR, "valid_to": NOW + YEAR, "exclusive": True, "renewal": NOW},
+        purpose={
+            "permitted": ["DUO:0000007"],
+            "diseases": ["MONDO:0007254"],
+            "prohibited": ["DUO:0000011"],
+            "approvalRefRequired": True,
+            "ethicsRequired": True,
+        },
+        parties={
+            "organisations": ["Demo University"],
+            "organisationTypes": ["university"],
+            "namedUsersOnly": True,
+            "commercial": "ask",
+        },
+        territory={"processing": ["GB"], "remoteAccess": ["GB"]},
+        data={"types": ["images"], "deidentification": "done", "reidentification": "forbid", "linkage": "ask"},
+        sharing={"onward": "ask", "thirdParty": "ask", "derivedData": "allow", "models": "ask", "shareAlike": True},
+        outputs={
+            "attribution": "Say so.",
+            "citations": ["One."],
+            "minReviewers": 2,
+            "acknowledgement": "Thanks.",
+            "publicationReview": {"required": True, "noticeDays": 30},
+            "disclosureProfile": "strict",
+            "permittedKinds": ["csv"],
+        },
+        ip={"ownership": "licensor", "notifyInventionDays": 30, "returnResults": True},
+        end={"destroyWithinDays": 30, "certificateRequired": True, "archiveAllowed": "forbid"},
+        incident={"notifyHours": 24, "accidentalIdentification": "Tell nobody.", "recoverData": True},
         unmodelled=[{"clause": "9", "text": "Something else.", "effect": "human"}],
     ),
     Kind.DATASET: dataset(
@@ -47,7 +75,13 @@ WHOLE: dict[Kind, AnyResource] = {
     ),
     Kind.PROJECT: project(
         "whole",
-        purpose={"codes": ["DUO:0000006"], "text": "Why.", "commercial": False, "ethicsRef": "E-1"},
+        purpose={
+            "codes": ["DUO:0000006"],
+            "text": "Why.",
+            "commercial": False,
+            "ethicsRef": "E-1",
+            "diseases": ["MONDO:0007254"],
+        },
         datasets=[{"name": "cbis-ddsm", "digest": SHA}],
         selection={"subjects": ["S1"], "modalities": ["MG"]},
     ),
@@ -213,6 +247,14 @@ ACROSS = [
     (licence(), ("spec", "grant", "validFrom"), "2001-01-01T00:00:00", "spec.grant.validFrom"),
     (licence(), ("spec", "outputs", "minReviewers"), 6, "spec.outputs.minReviewers"),
     (licence(), ("spec", "title"), "two\nlines", "spec.title"),
+    (licence(), ("spec", "purpose", "diseases"), ["MONDO:0007254"], "spec.purpose.diseases"),
+    (licence(), ("spec", "purpose", "prohibited"), ["DUO:0000004"], "spec.purpose.prohibited"),
+    (licence(), ("spec", "sharing", "noDerivatives"), True, "spec.sharing.noDerivatives"),
+    (WHOLE[Kind.LICENCE], ("spec", "grant", "renewal"), "2001-01-01T00:00:00Z", "spec.grant.renewal"),
+    (WHOLE[Kind.LICENCE], ("spec", "sharing", "noDerivatives"), True, "spec.sharing.shareAlike"),
+    (WHOLE[Kind.LICENCE], ("spec", "outputs", "publicationReview", "required"), False, "publicationReview.noticeDays"),
+    (WHOLE[Kind.LICENCE], ("spec", "end", "destroyWithinDays"), None, "spec.end.certificateRequired"),
+    (WHOLE[Kind.LICENCE], ("spec", "end", "archiveAllowed"), "allow", "spec.end.archiveAllowed"),
     (grant(), ("spec", "role"), "output-checker", "spec.role"),
     (grant(), ("spec", "scope"), "environment", "spec.project"),
     (grant(role="operator"), ("spec", "project"), "breast-density", "spec.project"),

@@ -37,6 +37,65 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
             "message": "must be later than validFrom",
             "fieldPath": ".validTo",
         },
+        {
+            "rule": (
+                "!has(self.renewal) || (has(self.validTo) && self.renewal > self.validFrom"
+                " && self.renewal <= self.validTo)"
+            ),
+            "message": "must lie after validFrom and not after validTo, which it needs",
+            "fieldPath": ".renewal",
+        },
+    ),
+    "Purpose": (
+        {
+            "rule": "!has(self.diseases) || self.diseases.size() == 0 || 'DUO:0000007' in self.permitted",
+            "message": "needs DUO:0000007 among permitted, which is research on a named disease",
+            "fieldPath": ".diseases",
+        },
+        {
+            "rule": "!has(self.prohibited) || !self.prohibited.exists(code, code in self.permitted)",
+            "message": "names a code that stands in permitted too",
+            "fieldPath": ".prohibited",
+        },
+    ),
+    "Sharing": (
+        {
+            "rule": (
+                "!(has(self.shareAlike) && self.shareAlike"
+                " && ((has(self.noDerivatives) && self.noDerivatives) || self.derivedData == 'forbid'))"
+            ),
+            "message": "sets terms for what is shared, and noDerivatives or derivedData permits sharing none",
+            "fieldPath": ".shareAlike",
+        },
+        {
+            "rule": "!(has(self.noDerivatives) && self.noDerivatives && self.models == 'allow')",
+            "message": "permits no adapted material, which models are",
+            "fieldPath": ".noDerivatives",
+        },
+        {
+            "rule": "!(has(self.thirdParty) && self.thirdParty == 'allow' && self.onward == 'forbid')",
+            "message": "is allow, and onward forbids passing anything on",
+            "fieldPath": ".thirdParty",
+        },
+    ),
+    "PublicationReview": (
+        {
+            "rule": "!has(self.noticeDays) || (has(self.required) && self.required)",
+            "message": "is given, and required says that no notice is owed",
+            "fieldPath": ".noticeDays",
+        },
+    ),
+    "End": (
+        {
+            "rule": "!(has(self.certificateRequired) && self.certificateRequired) || has(self.destroyWithinDays)",
+            "message": "asks to prove a deletion, and destroyWithinDays asks for none",
+            "fieldPath": ".certificateRequired",
+        },
+        {
+            "rule": ("!(has(self.archiveAllowed) && self.archiveAllowed == 'allow') || !has(self.destroyWithinDays)"),
+            "message": "is allow, and destroyWithinDays asks to delete everything",
+            "fieldPath": ".archiveAllowed",
+        },
     ),
     "GrantSpec": (
         {

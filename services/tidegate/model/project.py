@@ -7,16 +7,12 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from tidegate.model.base import Resource, digest_of
 from tidegate.model.clock import Instant
-from tidegate.model.licence import DuoCode
+from tidegate.model.later import Growing, later, unsaid
+from tidegate.model.licence import DuoCode, MondoCode
 from tidegate.model.names import Frozen, Line, PersonRef, ProfileName, ProjectId, ResourceName, Sha256, Text
 
 MEBIBYTE = 1024 * 1024
 STANDARD: Final = "standard"
-
-
-def _unsaid(schema: dict[str, Any]) -> None:
-    """An API server would write the default into what is there."""
-    del schema["default"]
 
 
 class Stage(StrEnum):
@@ -25,11 +21,14 @@ class Stage(StrEnum):
     CLOSING = "closing"
 
 
-class ProjectPurpose(Frozen):
+class ProjectPurpose(Growing):
+    """`diseases` are MONDO codes, needed where a licence is for research on a named disease only."""
+
     codes: Annotated[tuple[DuoCode, ...], Field(min_length=1)]
     text: Text
     commercial: bool = False
     ethics_ref: Line | None = None
+    diseases: tuple[MondoCode, ...] = later(())
 
 
 class DatasetRef(Frozen):
@@ -58,8 +57,8 @@ class Resources(Frozen):
     memory_mib: Annotated[int, Field(ge=256, le=1_048_576)] = 2048
     storage_mib: Annotated[int, Field(ge=16, le=10_485_760)] = 1024
     pids: Annotated[int, Field(ge=32, le=32768)] = 512
-    gpu: Annotated[int, Field(ge=0, le=64, json_schema_extra=_unsaid)] = 0
-    profile: Annotated[ProfileName, Field(json_schema_extra=_unsaid)] = STANDARD
+    gpu: Annotated[int, Field(ge=0, le=64, json_schema_extra=unsaid)] = 0
+    profile: Annotated[ProfileName, Field(json_schema_extra=unsaid)] = STANDARD
 
     @model_serializer(mode="wrap")
     def _without_later_defaults(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:

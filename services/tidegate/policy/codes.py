@@ -26,8 +26,13 @@ class Code(StrEnum):
     LICENCE_EXPIRED = "licence_expired"
     LICENCE_SINGLE_PROJECT = "licence_single_project"
     PURPOSE_NOT_PERMITTED = "purpose_not_permitted"
+    PURPOSE_PROHIBITED = "purpose_prohibited"
+    DISEASE_NOT_PERMITTED = "disease_not_permitted"
+    ETHICS_MISSING = "ethics_missing"
     COMMERCIAL_FORBIDDEN = "commercial_forbidden"
     ORGANISATION_NOT_PERMITTED = "organisation_not_permitted"
+    TERRITORY_NOT_PERMITTED = "territory_not_permitted"
+    LINKAGE_FORBIDDEN = "linkage_forbidden"
     TERM_UNKNOWN = "term_unknown"
     CLAUSE_UNMODELLED = "clause_unmodelled"
     TIER_TOO_LOW = "tier_too_low"
@@ -49,6 +54,10 @@ class Code(StrEnum):
     NETWORK_FORBIDDEN = "network_forbidden"
 
     SHARING_FORBIDDEN = "sharing_forbidden"
+    ADAPTED_FORBIDDEN = "adapted_forbidden"
+    MODELS_FORBIDDEN = "models_forbidden"
+    SHARE_ALIKE_CONFLICT = "share_alike_conflict"
+    KIND_NOT_PERMITTED = "kind_not_permitted"
     VOTER_IS_MEMBER = "voter_is_member"
     TOO_FEW_REVIEWERS = "too_few_reviewers"
     DESTINATION_FORBIDDEN = "destination_forbidden"
@@ -62,11 +71,15 @@ WRAPPER_CODES = frozenset(
 
 
 class Meaning(Frozen):
-    """A row of codes.json. `lifted_by` is a role, or nobody; `next` is what the person can do."""
+    """A row of codes.json. `lifted_by` is a role, or nobody; `next` is what the person can do.
+
+    `fields` are those of a licence whose clause the code may name; none where the rule is ours.
+    """
 
     sentence: str
     lifted_by: str
     next: str
+    fields: tuple[str, ...]
 
 
 @functools.cache

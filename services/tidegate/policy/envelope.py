@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
 
 from tidegate.model import Role, Stage, Verdict, canonical_json
-from tidegate.model.licence import DuoCode
+from tidegate.model.licence import DuoCode, MondoCode
 from tidegate.model.names import Line, ProjectId, ResourceName, Sha256
 from tidegate.policy.compiler import FIRST, LAST
 
@@ -65,7 +65,9 @@ class ProjectFacts(Closed):
     lead: Person
     organisation: Line
     codes: Annotated[tuple[DuoCode, ...], Field(min_length=1)]
+    diseases: tuple[MondoCode, ...]
     commercial: bool
+    ethics_approved: bool
     tier: int
     network: Network
     destinations: tuple[ResourceName, ...]

