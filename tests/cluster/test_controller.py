@@ -3,17 +3,15 @@
 import json
 import secrets
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 
+import cluster_live_kit
 from cluster.kit import Cluster, eventually
 from cluster.secret_files import secret
-from cluster_cohort_kit import now
-from cluster_live_kit import Live
+from cluster_live_kit import Live, kill, page, term
 
 REPAIRED_SECONDS = 5.0
-PROVISIONER = "app.kubernetes.io/component=provisioner"
 GUARDED = {
     "networkpolicy/default-deny": "deleted",
     "networkpolicy/workspace": "deleted",
@@ -27,11 +25,7 @@ GUARDED = {
 
 @pytest.fixture(scope="module")
 def installed(cluster: Cluster) -> Cluster:
-    found = cluster.get("deployment", "tidegate-provisioner", "tidegate")
-    if found is None:
-        pytest.fail("The release is not installed. Run `make cluster` first.")
-    cluster.wait("deployment/tidegate-provisioner", "tidegate", "condition=Available", seconds=180)
-    return cluster
+    return cluster_live_kit.installed(cluster)
 
 
 @pytest.fixture(scope="module")
@@ -93,34 +87,6 @@ def test_a_foreign_policy_that_opens_is_removed(live: Live) -> None:
     eventually("the foreign policy is gone", gone, REPAIRED_SECONDS)
 
 
-@pytest.fixture
-def shortened(installed: Cluster) -> Iterator[None]:
-    """Everything is looked at each 15 seconds; the release's own settings come back afterwards."""
-    before = installed.get("configmap", "tidegate-provisioner", "tidegate")
-    assert before is not None
-    told = {**json.loads(before["data"]["settings.json"]), "resyncSeconds": 15}
-    for text in (json.dumps(told), before["data"]["settings.json"]):
-        patch = json.dumps({"data": {"settings.json": text}})
-        installed.kubectl("patch", "configmap", "tidegate-provisioner", "-n", "tidegate", "--type=merge", "-p", patch)
-        kill(installed)
-        installed.wait("deployment/tidegate-provisioner", "tidegate", "condition=Available", seconds=180)
-        if text != before["data"]["settings.json"]:
-            yield
-
-
-@pytest.mark.usefixtures("shortened")
-def test_three_resyncs_write_nothing(live: Live) -> None:
-    """Seen at the API server: neither the project, nor its namespace, nor anything in it is written."""
-    eventually("all is quiet", lambda: quiet_for(live, 8), seconds=90)
-    resyncs, since = metric(live.cluster, "tidegate_resyncs_total"), now()
-    eventually("three resyncs", lambda: metric(live.cluster, "tidegate_resyncs_total") >= resyncs + 3, seconds=900)
-    assert [(e["verb"], e["objectRef"]) for e in live.writes(since)] == []
-
-
-def quiet_for(live: Live, seconds: float) -> bool:
-    return not any(live.writes(now() - timedelta(seconds=seconds)))
-
-
 def test_a_controller_killed_while_it_builds_converges(installed: Cluster) -> None:
     """Killed as each step of the order of creation is under way; every next process goes on where the last one was."""
     own = Live(installed, f"k{secrets.token_hex(4)}")
@@ -140,31 +106,8 @@ def test_a_controller_killed_while_it_builds_converges(installed: Cluster) -> No
     assert own_volumes == []
 
 
-def kill(cluster: Cluster) -> None:
-    """At once, without a chance to give the Lease up."""
-    cluster.kubectl("delete", "pod", "-n", "tidegate", "-l", PROVISIONER, "--grace-period=0", "--force", "--wait=false")
-
-
-def term(cluster: Cluster) -> int:
-    lease = cluster.get("lease", "provisioner", "tidegate")
-    assert lease is not None
-    return int(lease["spec"]["leaseTransitions"])
-
-
-def metric(cluster: Cluster, name: str) -> float:
-    """From the page, asked from within the pod: nobody else may reach it."""
-    code = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/metrics').read().decode())"
-    pods = cluster.list("pods", "tidegate", PROVISIONER)
-    running = [p["metadata"]["name"] for p in pods if p["status"].get("phase") == "Running"]
-    page = cluster.execute("tidegate", running[0], "python", "-c", code, container="provisioner")
-    return sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith(f"{name} "))
-
-
 def test_its_pages_say_that_it_is_well(installed: Cluster) -> None:
-    code = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/readyz').read().decode())"
-    pods = installed.list("pods", "tidegate", PROVISIONER)
-    page = installed.execute("tidegate", pods[0]["metadata"]["name"], "python", "-c", code, container="provisioner")
-    assert {line.rpartition(" ")[2] for line in page.splitlines() if line} == {"ok"}
+    assert {line.rpartition(" ")[2] for line in page(installed, "/readyz").splitlines() if line} == {"ok"}
 
 
 def test_no_secret_of_a_loader_is_in_what_others_may_read(live: Live) -> None:

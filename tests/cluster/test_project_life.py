@@ -15,6 +15,7 @@ import pytest
 from cluster.kit import Cluster, eventually
 from cluster.loaded import services_image
 from cluster.places import POD_CIDR, SERVICE_CIDR
+from cluster_live_kit import sleeping
 from cluster_project_kit import Site
 from model_kit import approval, dataset, grant, licence, project
 from provisioner.adapters.kubernetes.canary import KubernetesIsolation
@@ -25,9 +26,8 @@ from provisioner.domain.conditions import Kind
 from reconcile_kit import MINUTE, World, closing_approval
 from render_kit import cluster_settings
 from tidegate.cluster.client import ClusterClient, connect
-from tidegate.cluster.names import PERSON_ANNOTATION, PERSON_LABEL, PROJECT_LABEL, ROLE_LABEL, person_key, workspace_pod
+from tidegate.cluster.names import workspace_pod
 from tidegate.cluster.port import Manifest, Ref
-from tidegate.cluster.probe import LOCKED, probe_init_container
 from tidegate.model import PersonRef, ProjectPhase, ProjectStatus, Stage, TidegateError
 
 ACCOUNTS = "system:serviceaccounts"
@@ -56,42 +56,13 @@ class Life:
 
     def start(self) -> Manifest:
         """A workspace as far as the cluster can tell, by the hub's own identity."""
-        return self.hub.create(POD, workspace(self.name, self.image))
+        return self.hub.create(POD, sleeping(self.name, self.image, ROSA, grace=30))
 
     def pod(self) -> Manifest | None:
         return self.api.get(Ref(POD, workspace_pod(ROSA), f"tg-{self.name}"))
 
     def running(self) -> bool:
         return (self.pod() or {}).get("status", {}).get("phase") == "Running"
-
-
-def workspace(name: str, image: str) -> Manifest:
-    share = {"cpu": "50m", "memory": "64Mi"}
-    container = {
-        "name": "notebook",
-        "image": image,
-        "command": ["python", "-c", "import time; time.sleep(600)"],
-        "resources": {"limits": share, "requests": share},
-        "securityContext": LOCKED,
-    }
-    labels = {PROJECT_LABEL: name, ROLE_LABEL: "workspace", PERSON_LABEL: person_key(ROSA)}
-    metadata = {
-        "name": workspace_pod(ROSA),
-        "namespace": f"tg-{name}",
-        "labels": labels,
-        "annotations": {PERSON_ANNOTATION: ROSA.subject},
-    }
-    spec = {
-        "activeDeadlineSeconds": 600,
-        "automountServiceAccountToken": False,
-        "containers": [container],
-        "initContainers": [probe_init_container("workspace", image)],
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "serviceAccountName": "workspace",
-        # The process ignores SIGTERM, being the first: only the end of its grace ends it.
-        "terminationGracePeriodSeconds": 30,
-    }
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
 @pytest.fixture

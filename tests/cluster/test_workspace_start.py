@@ -38,6 +38,7 @@ from provisioner.adapters.kubernetes.settings import ClusterSettings
 from tidegate.model import utc_now
 from workspace.hub.kubernetes.settings import KubernetesSettings
 from workspace.hub.kubernetes.spawner import WorkspaceSpawner
+from workspace.hub.kubernetes.troubles import TROUBLES
 from workspace.hub.site import CHAIN, Site
 
 # KubeSpawner leaves its connections to the end of the hub's process, which here is the next test.
@@ -46,6 +47,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 PROJECT = "ws-start"
 NAMESPACE = f"tg-{PROJECT}"
 BINDING = "hub-spawn"
+SENTENCES = {trouble.code: trouble.sentence for trouble in TROUBLES}
 Act = Callable[[WorkspaceSpawner], Awaitable[None]]
 
 
@@ -135,13 +137,13 @@ def run(act: Act, place: Place, state: Path, patch: pytest.MonkeyPatch, told: Ku
 
 
 def told(place: Place, state: Path, patch: pytest.MonkeyPatch, using: KubernetesSettings | None = None) -> str:
-    """The code of a start that is refused; what the person reads is printed."""
+    """The code of a start that is refused. What the person reads on the page is the sentence that belongs to it."""
     codes: list[str] = []
 
     async def act(spawner: WorkspaceSpawner) -> None:
         with pytest.raises(SpawnException) as caught:
             await spawner.start()
-        print(caught.value.jupyterhub_message)  # noqa: T201 - it is to be read
+        assert SENTENCES[caught.value.reason] in caught.value.jupyterhub_message
         codes.append(caught.value.reason)
 
     run(act, place, state, patch, using)
