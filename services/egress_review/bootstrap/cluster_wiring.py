@@ -6,6 +6,7 @@ from typing import Final
 
 from egress_review.adapters.db.requests import CHAIN, DjangoRequests
 from egress_review.adapters.hub import HubIdentities
+from egress_review.adapters.last_known import LastKnown
 from egress_review.adapters.packs import BucketPacks
 from egress_review.adapters.people import StorePeople
 from egress_review.adapters.policy import StorePolicy
@@ -48,7 +49,7 @@ def ports_on(cluster: Cluster, store: Store) -> Ports:
         policy=StorePolicy(policy, store),
         scanner=FileScanner(quarantine, packs, *spooled(_spool(Path(cluster.settings.spool)))),
         views=StoreViews(quarantine),
-        hub=HubIdentities(cluster.hub_api),
+        hub=LastKnown(HubIdentities(cluster.hub_api)),
         quarantine=quarantine,
         released=released,
     )
