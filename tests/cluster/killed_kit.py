@@ -49,9 +49,11 @@ with open("ticks.txt", "w", buffering=1) as file:
 print(len(ticks))
 """
 ASK = """
+import time
 from tidegate_notebook import release
+time.sleep({settled})
 with open({name!r}, "w") as file:
-    file.write("statistic,value\\nmean share,0.3\\n# {name}\\n")
+    file.write("statistic,value\\nmean of {project} {name},0.3\\n")
 print(release({name!r}, context={context!r}, wait=12))
 """
 IN_REVIEW = """
@@ -65,7 +67,7 @@ from tidegate.model import PersonRef, utc_now
 ravi = PersonRef(subject="ravi")
 workspace = By(Actor(ActorKind.WORKSPACE, ravi, {project!r}), utc_now())
 made = drafts.create_draft(ports, {project!r}, workspace, {context!r})
-text = b"statistic,value\\nmean,0.2\\n"
+text = b"statistic,value\\nmean of {project},0.2\\n"
 upload = drafts.Upload("table.csv", io.BytesIO(text), hashlib.sha256(text).hexdigest())
 drafts.add_file(ports, made.id, workspace, upload)
 drafts.submit(ports, made.id, By(as_person(ravi), utc_now()))
@@ -161,15 +163,19 @@ def seeing() -> Iterator[list[str]]:
 
 def told(answer: httpx2.Response) -> str:
     """Status and sentence, as short as a person would repeat it."""
-    return f"{answer.status_code} {' '.join(_sentence(answer).split())[:200]}"
+    return f"{answer.status_code} {' '.join(_sentence(answer).split())[:240]}"
 
 
 def _sentence(answer: httpx2.Response) -> str:
     if "json" in answer.headers.get("content-type", ""):
         return answer.text
     tree = lxml.html.fromstring(answer.text or "<html/>")
+    for unread in tree.xpath("//script|//style|//head"):
+        unread.drop_tree()
     notices = tree.xpath('//*[contains(@class, "tg-notice") and not(@hidden)]')
-    return " ".join(str(found.text_content()) for found in (notices or tree.xpath("//main") or [tree]))
+    return " ".join(
+        str(found.text_content()) for found in (notices or tree.xpath('//main|//div[@class="error"]') or [tree])
+    )
 
 
 @dataclass
