@@ -1,4 +1,4 @@
-"""A hub that is started anew ends no workspace's output; a token it knows no more is worth nothing, none is for ever."""
+"""A hub that is started anew ends no workspace's output; a token that is none any more is worth nothing."""
 
 from dataclasses import dataclass
 
