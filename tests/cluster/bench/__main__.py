@@ -4,6 +4,7 @@
 """
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -47,7 +48,8 @@ def run(benches: dict[str, Callable[[], Iterable[Bar]]]) -> int:
         for bar in bench():
             say(str(bar))
             held = held and bar.held
-        say(f"   {time.monotonic() - began:.0f} s\n")
+        load = f"load {os.getloadavg()[1]:.1f} on {os.cpu_count()} cores in the last five minutes"
+        say(f"   {time.monotonic() - began:.0f} s, {load}\n")
     return 0 if held else 1
 
 
