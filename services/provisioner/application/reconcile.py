@@ -64,6 +64,8 @@ class Reconciler:
         """One look; True where it took so long that it must be looked at again before anything is opened."""
         self._cut(case)
         if is_closing(case.facts, case.now):
+            # What a copy under way was given for it is taken back, which nobody could do once it is deleted.
+            self.opening.halt(case)
             self.closing.run(case)
             return False
         if not self._may_open(case):

@@ -6,6 +6,7 @@ import pytest
 
 from model_kit import approval, project
 from provisioner.domain.conditions import Kind, Reason
+from provisioner.ports import UnderWay
 from reconcile_kit import KEY, MINUTE, World, closing_approval
 from tidegate.model import ProjectPhase, Stage, StepState
 
@@ -57,6 +58,25 @@ def test_an_approved_closing_stops_deletes_and_certifies(world: World) -> None:
     assert certificate.detail["homes"] == "rosa"
     assert certificate.detail["cohort_manifest"] == "a" * 64
     assert certificate.detail["digest"] == closing.closing_digest()
+
+
+def test_a_copy_under_way_is_ended_before_anything_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(tmp_path / "state")
+    told: list[str] = []
+    erase = type(world.folders).erase
+
+    def elsewhere(_pulls: object, *_: object) -> None:
+        raise UnderWay
+
+    monkeypatch.setattr(type(world.pulls), "ensure", elsewhere)
+    monkeypatch.setattr(type(world.pulls), "halt", lambda _pulls, project: bool(told.append(f"halt {project}")) or True)
+    monkeypatch.setattr(type(world.folders), "erase", lambda *given: (told.append("erase"), erase(*given)))
+    world.register()
+    closing = project(stage=Stage.CLOSING)
+    assert world.look().phase is ProjectPhase.PENDING_CREATION
+    world.put(closing, closing_approval(closing))
+    assert world.look().phase is ProjectPhase.DELETED
+    assert told == [f"halt {KEY}", "erase"]
 
 
 def test_closed_is_closed(world: World) -> None:
