@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 
 from tidegate.ledger import Actor, Event, Record
-from tidegate.model import AnyResource, PersonRef, Project, read_resource
+from tidegate.model import AnyResource, LicenceTerms, PersonRef, Project, read_resource
 from tidegate.policy import ReleasedFile, ReleaseFacts
 from tidegate.policy.envelope import Person
 from tidegate.policy.rules import policies_folder
@@ -141,3 +142,14 @@ def release(**changes: Any) -> ReleaseFacts:
 def holding(kind: str) -> dict[str, Any]:
     """What changes a release to one of a file of this kind."""
     return {"files": (ReleasedFile(kind=kind, sha256="0" * 64),)}
+
+
+def fields_of_terms(model: type[BaseModel] = LicenceTerms, prefix: str = "") -> set[str]:
+    """The path of every field of a licence's terms, of sections and of what is in them."""
+    found: set[str] = set()
+    for field in model.model_fields.values():
+        path = f"{prefix}{field.alias}"
+        inner = field.annotation
+        within = isinstance(inner, type) and issubclass(inner, BaseModel)
+        found |= {path} | (fields_of_terms(inner, f"{path}.") if within else set())  # type: ignore[arg-type]
+    return found
