@@ -5,6 +5,8 @@ Every act answers in one line what the person saw: ``works``, or the status and 
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -282,9 +284,9 @@ class Scene:
         with Visitor("olga") as somebody:
             return somebody.come_in()
 
-    def start(self) -> str:
+    def start(self, patience: float) -> str:
         """Ravi's workspace; closed again once it opened."""
-        seen = self.opens("ravi", ACT_SECONDS)
+        seen = self.opens("ravi", patience)
         if seen == WORKS:
             self.closes("ravi")
         return seen
@@ -390,27 +392,42 @@ class Container:
         eventually(f"one pod of {component}", there, 30)
         return cls(found[0], name or component)
 
-    def running(self) -> set[str]:
-        """What the runtime has of it; asked of the runtime, since the API server may be what is away."""
+    def running(self) -> dict[str, int]:
+        """Identity and process; asked of the runtime, since the API server may be what is away."""
         labels = {"pod.namespace": NAMESPACE, "pod.name": self.pod, "container.name": self.name}
         wanted = ",".join(f'labels."io.kubernetes.{key}"=={value}' for key, value in labels.items())
-        tasks = {line.split()[0] for line in ctr("tasks", "list").splitlines() if " RUNNING" in line}
-        return tasks & set(ctr("containers", "list", "-q", wanted).split())
+        mine = set(ctr("containers", "list", "-q", wanted).split())
+        tasks = (line.split() for line in ctr("tasks", "list").splitlines())
+        return {identity: int(process) for identity, process, state in tasks if identity in mine and state == "RUNNING"}
 
     def kill(self) -> None:
-        """As soon as it runs; returns once that one is gone."""
-        eventually(f"{self.name} of {self.pod}", self.running, 60, 0.05)
-        before = self.running()
+        """Returns once it is gone."""
+        before = set(self.running())
         for identity in before:
             attempt(*CTR, "tasks", "kill", "--signal=SIGKILL", identity)
-        eventually(f"the end of {self.name}", lambda: not self.running() & before, 20, 0.05)
+        eventually(f"the end of {self.name}", lambda: not before & set(self.running()), 20, 0.05)
+
+    def hold(self) -> list[int]:
+        """The process of the next one, stopped before it has come far."""
+        eventually(f"the next {self.name} of {self.pod}", self.running, 90, 0.02)
+        found = list(self.running().values())
+        for process in found:
+            os.kill(process, signal.SIGSTOP)
+        return found
 
 
 @contextlib.contextmanager
-def crashing(scene: Scene, *which: tuple[str, str]) -> Iterator[None]:
-    """Killed, and its successor too: the kubelet then waits ten seconds before it starts the next one, by itself."""
+def killed(scene: Scene, *which: tuple[str, str]) -> Iterator[None]:
+    """The kubelet starts the next ones by itself; inside the block they come no further than that."""
     containers = [Container.of(scene, component, name) for component, name in which]
-    for _ in range(2):
+    for container in containers:
+        container.kill()
+    held: list[int] = []
+    try:
         for container in containers:
-            container.kill()
-    yield
+            held += container.hold()
+        yield
+    finally:
+        for process in held:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)

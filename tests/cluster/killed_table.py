@@ -66,7 +66,7 @@ NO_DATABASE: Final = Told("database of review does not answer", "a page says so 
 PARTS: Final[dict[str, Part]] = {
     "controller": Part(
         "the controller",
-        "its pod deleted, then its container killed twice",
+        "its pod deleted, then its container killed",
         {"govern": NOT_YET},
         "Only officers notice. Projects stay as they are: nothing is opened, changed or repaired, no access is cut. "
         "Workspaces still end at their deadline, which the kubelet keeps. After an hour without a newly published "
@@ -75,7 +75,7 @@ PARTS: Final[dict[str, Part]] = {
     ),
     "opa": Part(
         "the policy servers",
-        "killed twice in every pod that has one",
+        "killed in every pod that has one",
         {
             "start": Told("policy_unavailable", "refused with a sentence and the code `policy_unavailable`"),
             "govern": NOT_YET,
@@ -86,7 +86,7 @@ PARTS: Final[dict[str, Part]] = {
     ),
     "egress": Part(
         "review and intake",
-        "container killed twice",
+        "container killed",
         {"cell": UNSHOWN, "ask": UNSHOWN, "vote": PROXY_PAGE, "look": PROXY_PAGE},
         "Workspaces open and compute. What a kernel prints meanwhile is not shown later; its variables and files are "
         "there.",
@@ -94,7 +94,7 @@ PARTS: Final[dict[str, Part]] = {
     ),
     "hub": Part(
         "the hub",
-        "container killed twice",
+        "container killed",
         {"lab": SILENT_LOGIN, "login": PROXY_PAGE, "start": PROXY_PAGE},
         "Open pages stay connected and cells show what they print: for five minutes review goes by what the hub last "
         "said of a workspace. Who is logged in at review goes on reviewing. Ends of access are kept by the controller, "
@@ -103,7 +103,7 @@ PARTS: Final[dict[str, Part]] = {
     ),
     "proxy": Part(
         "the proxy",
-        "container killed twice",
+        "container killed",
         {
             "lab": NOBODY,
             "cell": CLOSED,

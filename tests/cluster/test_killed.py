@@ -16,8 +16,8 @@ from functools import partial
 
 import pytest
 
-from cluster.killed_kit import Kernel, Scene, crashing
-from cluster.killed_table import ACTS, PARTS, WORKS, is_as_expected, rows
+from cluster.killed_kit import Kernel, Scene, killed
+from cluster.killed_table import ACTS, PARTS, PENDING, WORKS, is_as_expected, rows
 from cluster.kit import Cluster
 from cluster.parts import frozen, stopped
 from cluster.people import ClusterSite
@@ -28,7 +28,9 @@ from cluster_live_kit import Live
 KEPT = LOGS / "killed.txt"
 BACK_SECONDS = 120.0
 NEVER = math.inf
-WINDOW_SECONDS = 25.0
+WINDOW_SECONDS = 30.0
+START_SECONDS = 25.0
+PENDING_SECONDS = 8.0
 LONGEST_PAUSE = 5.0
 OPA = tuple((component, "opa") for component in ("hub", "egress", "provisioner"))
 Away = Callable[[Scene], AbstractContextManager[None]]
@@ -38,16 +40,16 @@ Away = Callable[[Scene], AbstractContextManager[None]]
 def _controller(scene: Scene) -> Iterator[None]:
     label = "--selector=app.kubernetes.io/component=provisioner"
     scene.live.cluster.kubectl("delete", "pods", "-n", NAMESPACE, label, "--grace-period=0", "--force")
-    with crashing(scene, ("provisioner", "")):
+    with killed(scene, ("provisioner", "")):
         yield
 
 
 AWAY: dict[str, Away] = {
     "controller": _controller,
-    "opa": lambda scene: crashing(scene, *OPA),
-    "egress": lambda scene: crashing(scene, ("egress", "")),
-    "hub": lambda scene: crashing(scene, ("hub", "")),
-    "proxy": lambda scene: crashing(scene, ("proxy", "")),
+    "opa": lambda scene: killed(scene, *OPA),
+    "egress": lambda scene: killed(scene, ("egress", "")),
+    "hub": lambda scene: killed(scene, ("hub", "")),
+    "proxy": lambda scene: killed(scene, ("proxy", "")),
     "s3": lambda _: stopped("s3"),
     "postgres": lambda _: stopped("postgres"),
     "cilium-agent": lambda _: stopped("cilium-agent"),
@@ -116,11 +118,13 @@ def _seen(act: Callable[[], str]) -> str:
 
 
 def _acts(scene: Scene, name: str) -> dict[str, Callable[[], str]]:
+    waits = PARTS[name].of("start") == PENDING.seen
+    patience = PENDING_SECONDS if waits else START_SECONDS
     return {
         "lab": scene.lab,
         "cell": scene.cell,
         "login": scene.log_in,
-        "start": scene.start,
+        "start": lambda: scene.start(patience),
         "ask": lambda: scene.ask(f"{name}.csv"),
         "vote": scene.vote,
         "look": scene.look,
