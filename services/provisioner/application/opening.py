@@ -103,7 +103,7 @@ class Opening:
             case.write(lambda s: with_step(s, stopped))
 
     def build(self, case: Case) -> bool:
-        """The steps in order; each that holds lets the next one run. True where data was pulled: look again."""
+        """The steps in order; each that holds lets the next one run. True where it took long: look again."""
         if not self._is_fenced(case):
             return False
         steps = ((Name.ISOLATION, self._isolation), (Name.FOLDERS, self._folders), (Name.COHORT, self._cohort))
@@ -111,8 +111,7 @@ class Opening:
             went = self._run(case, name, act)
             if went is not Went.ON:
                 return went is Went.LONG
-        self._run(case, Name.ACCESS, self._access)
-        return False
+        return self._run(case, Name.ACCESS, self._access) is Went.LONG
 
     def _run(self, case: Case, name: Name, act: Callable[[Case], Went]) -> Went:
         if is_waiting(case.status.step(name), case.now):
@@ -249,10 +248,16 @@ class Opening:
         return Went.LONG
 
     def _access(self, case: Case) -> Went:
-        """A cut beside this look would take the hub's right away again, for which no row stands yet."""
-        digest = case.facts.project.digest()
-        change = _done(case, Name.ACCESS, "Workspaces can be started.")
+        """On what holds now, not at the start of this look: a cut beside it may have ended what it would give again.
+
+        That cut would also take the hub's right away, for which no row stands yet.
+        """
+        digest, begun = case.facts.project.digest(), case.facts
         with self.cutting.of(case.name):
+            case = case.afresh()
+            if case.facts != begun:
+                return Went.LONG
+            change = _done(case, Name.ACCESS, "Workspaces can be started.")
             if self.ground is not None and rights_due(case.facts, case.now):
                 self.ground.open(case.facts, case.now, stood=bool(case.status.spawn_rights))
             case.write(lambda s: change(s.model_copy(update={"deployed_digest": digest})))

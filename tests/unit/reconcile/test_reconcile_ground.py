@@ -16,7 +16,7 @@ from provisioner.controller.metrics import Metrics
 from provisioner.domain.conditions import Kind, Reason
 from provisioner.domain.facts import Facts
 from reconcile_kit import DENY, KEY, MINUTE, SILENT, World, closing_approval
-from tidegate.model import ProjectPhase, ProjectStatus, Stage, StepState, TidegateError
+from tidegate.model import Project, ProjectPhase, ProjectStatus, Stage, StepState, TidegateError
 
 HOUR = 60 * MINUTE
 
@@ -117,6 +117,28 @@ def test_a_cut_beside_the_giving_of_rights_takes_none_away(
     reconciler.reconcile(KEY, world.now)
     beside[0].join()
     assert "shut" not in ground.told[ground.told.index("open anew") :]
+
+
+def test_what_was_ended_while_a_look_took_long_is_not_given_by_it(
+    world: World, ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The officer takes the Approval back while the canary runs: the cut beside it has the last word."""
+    reconciler = world.reconciler()
+
+    def prove(_project: Project) -> None:
+        revoked = approval(project(), name="back", verdict="revoke", at=world.now + MINUTE)
+        world.put(revoked)
+        world.now += 2 * MINUTE
+        reconciler.enforce(KEY, world.now)
+
+    monkeypatch.setattr(world.probe, "prove", prove)
+    world.register()
+    status = reconciler.reconcile(KEY, world.now)
+    assert status is not None
+    assert status.spawn_rights == ()
+    assert status.phase is not ProjectPhase.DEPLOYED
+    assert "open anew" not in ground.told
+    assert "provisioner:spawn_right:given" not in world.events()
 
 
 def test_a_second_look_writes_nothing(world: World) -> None:
