@@ -38,7 +38,7 @@ BOUND = timedelta(seconds=5)
 WHOLE = timedelta(seconds=1)
 SOON = timedelta(seconds=9)
 # Long enough for a canary, two pods and whatever else the machine is at.
-ALL_UP = timedelta(seconds=110)
+ALL_UP = timedelta(seconds=150)
 START = timedelta(seconds=10)
 RESEARCHERS = ("ravi", "sven", "omar")
 
@@ -139,7 +139,7 @@ def places(cluster: Cluster) -> Iterator[dict[str, Place]]:
     dated.register(ends=end)
     found = {"people": Place(cluster, live.name)}
     for many, what in ((licensed, "licence"), (dated, "project")):
-        many.deployed(60)
+        many.deployed(120)
         found[what] = Place(cluster, *many.names, until=end)
         found[what].start("rosa", "ravi")
     live.deployed()
