@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.chart_kit import manifests, values_of
+from cluster.chart_kit import CHART, manifests, values_of
 from cluster.kit import Cluster
 from cluster.places import BIN, REPOSITORY
 from cluster.shell import run
@@ -89,7 +89,8 @@ def test_the_names_are_those_of_the_least_values(made: dict[str, dict[str, bytes
 
 def test_the_commands_that_it_shows_are_there() -> None:
     """Options and sub-commands of our own program, as the program itself lists them."""
-    for line in re.findall(r"^tidegate ([a-z]+)(?: ([a-z]+))? (.*)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE):
+    shown = GUIDE.read_text(encoding="utf-8") + (CHART / "templates" / "NOTES.txt").read_text(encoding="utf-8")
+    for line in re.findall(r"^ *tidegate ([a-z]+)(?: ([a-z]+))? (.*)$", shown, re.MULTILINE):
         command, below, rest = line
         group = [command, below] if command in {"account", "ledger"} else [command]
         helped = run("env", "COLUMNS=300", "TERM=dumb", ".venv/bin/tidegate", *group, "--help")
