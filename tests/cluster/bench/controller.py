@@ -6,6 +6,8 @@ All of it is the real one but what needs a node or another service: the canary a
 
 import sys
 import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from cluster_project_kit import API_SERVER
@@ -17,6 +19,25 @@ from provisioner.kubernetes_settings import KubernetesSettings, Secrets
 from reconcile_kit import Answers, Probe, Pulls
 from render_kit import cluster_settings
 from tidegate.cluster.pace import Pace
+from tidegate.model import Dataset, Project, Step
+from tidegate.model.status import CohortStatus
+
+
+class Sealed(Pulls):
+    """A cohort stands as soon as it is asked for, without a word in between."""
+
+    def ensure(
+        self,
+        project: Project,
+        datasets: Sequence[Dataset],
+        version: int,
+        now: datetime,
+        _progress: Callable[[Step], None],
+    ) -> CohortStatus:
+        return super().ensure(project, datasets, version, now, lambda _: None)
+
+    def stands(self, _cohort: CohortStatus) -> bool:
+        return True
 
 
 def main(folder: Path, rate: float, resync: float) -> int:
@@ -26,7 +47,7 @@ def main(folder: Path, rate: float, resync: float) -> int:
     given = Given(
         policy=Answers(),
         isolation=Probe(),
-        cohorts=Pulls(folder),
+        cohorts=Sealed(folder),
         pace=Pace(rate),
         api_server=API_SERVER,
         publishes=False,

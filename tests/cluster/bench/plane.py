@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,11 +119,12 @@ class Plane:
 
 
 @contextmanager
-def plane(folder: Path) -> Iterator[Plane]:
-    """All of it, gone afterwards."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+def plane(place: Path) -> Iterator[Plane]:
+    """All of it, in a folder of its own; gone afterwards but, where something failed, for the files."""
+    place.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=place))
     port, etcd, peer = _free_ports(3)
+    whole = False
     control = ControlPlane(folder, "127.0.0.1", port, etcd, peer, f"https://127.0.0.1:{port}")
     try:
         with postgres() as database:
@@ -136,9 +138,12 @@ def plane(folder: Path) -> Iterator[Plane]:
             (folder / "database-url").write_text(database.url("tidegate_provisioner"))
             say("a control plane without a node, PostgreSQL and the provisioner's process are up")
             yield Plane(folder, cluster, client(control.kubeconfig), own)
+            whole = True
     finally:
         for name in programs.names_of(folder):
             programs.stop(folder, name)
+        if whole:
+            shutil.rmtree(folder)
 
 
 def client(kubeconfig: Path) -> ClusterClient:
