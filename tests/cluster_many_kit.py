@@ -18,12 +18,13 @@ from cluster_live_kit import CONTROLLER, GWEN, OFFICERS, manifest
 from model_kit import approval, grant, licence, project
 from provisioner.adapters.kubernetes.cohorts.objects import of_version, read_only_claim, read_only_volume
 from provisioner.adapters.kubernetes.kinds import CLAIM, NAMESPACE, VOLUME
+from provisioner.adapters.kubernetes.render.bounds import namespace
 from provisioner.domain.manifest import inputs_digest
 from tidegate.cluster.client import ClusterClient, connect
 from tidegate.cluster.custom import CUSTOM
 from tidegate.cluster.names import cohort_claim, cohort_view
 from tidegate.cluster.port import Manifest, Ref
-from tidegate.model import AnyResource, Dataset, Kind, Licence, Project, Stage, TidegateError, to_text
+from tidegate.model import AnyResource, Dataset, Kind, Licence, Project, Stage, to_text
 from tidegate.model.status import CohortStatus
 from tidegate.store.manifests import read_status
 
@@ -51,14 +52,14 @@ class Many:
         return self.admin.impersonating(CONTROLLER, "system:masters")
 
     def register(self, **spec: Any) -> None:
-        """All of them by one command, their Approvals by another; their sealed copies as soon as there is a place."""
+        """Their sealed copies first, as after a restore; all of them by one command, their Approvals by another."""
         projects = [self.project(name, **spec) for name in self.names]
+        with ThreadPoolExecutor(HANDS) as pool:
+            list(pool.map(self._seal, projects))
         grants = [self.grant(name, person) for name in self.names for person in self.people]
         self.write(self.licence, self.dataset, *projects, *grants)
         at = now()
         self.approve(*(approval(own, name=f"{own.name}-1", at=at) for own in projects))
-        with ThreadPoolExecutor(HANDS) as pool:
-            list(pool.map(self._seal, projects))
 
     def project(self, name: str, **spec: Any) -> Project:
         return project(name, datasets=[{"name": self.dataset.name}], **spec)
@@ -99,21 +100,16 @@ class Many:
         )
 
     def _seal(self, own: Project) -> None:
-        """Where a loader was quicker, its copy is as good."""
-        eventually(f"a namespace for {own.name}", lambda: self.admin.get(Ref(NAMESPACE, f"tg-{own.name}")), 120)
-        try:
-            self.hand.create(CLAIM, _claim(own.name))
-        except TidegateError as error:
-            if error.code == "cluster_conflict":
-                return
-            raise
         source = _volume(own.name)
-        for kind, made in (
+        made = (
+            (NAMESPACE, namespace(own.name)),
+            (CLAIM, _claim(own.name)),
             (VOLUME, source),
             (VOLUME, read_only_volume(own.name, 1, source)),
             (CLAIM, self._sealed(own)),
-        ):
-            self.hand.create(kind, made)
+        )
+        for kind, each in made:
+            self.hand.create(kind, each)
 
     def _sealed(self, own: Project) -> Manifest:
         status = CohortStatus(

@@ -133,20 +133,21 @@ def places(cluster: Cluster) -> Iterator[dict[str, Place]]:
     )
     licensed = Many(cluster, (f"x{series}-licence",), ("rosa", "ravi"), archive, terms)
     dated = Many(cluster, (f"x{series}-project",), ("rosa", "ravi"))
-    live.register()
-    live.write(*(grant(f"{live.name}-{who}", person=who, project=live.name) for who in RESEARCHERS))
-    licensed.register()
-    dated.register(ends=end)
-    found = {"people": Place(cluster, live.name)}
-    for many, what in ((licensed, "licence"), (dated, "project")):
-        many.deployed(120)
-        found[what] = Place(cluster, *many.names, until=end)
-        found[what].start("rosa", "ravi")
-    live.deployed()
-    yield found
-    live.close()
-    licensed.close()
-    dated.close()
+    try:
+        live.register()
+        live.write(*(grant(f"{live.name}-{who}", person=who, project=live.name) for who in RESEARCHERS))
+        licensed.register()
+        dated.register(ends=end)
+        found = {"people": Place(cluster, live.name)}
+        for many, what in ((licensed, "licence"), (dated, "project")):
+            many.deployed(120)
+            found[what] = Place(cluster, *many.names, until=end)
+            found[what].start("rosa", "ravi")
+        live.deployed()
+        yield found
+    finally:
+        for each in (live, licensed, dated):
+            each.close()
 
 
 @pytest.fixture

@@ -82,10 +82,12 @@ def many(cluster: Cluster) -> Iterator[Many]:
     series = secrets.token_hex(3)
     made = Many(installed(cluster), tuple(f"m{series}-{number:02}" for number in range(MANY)))
     with told(cluster, resyncSeconds=RESYNC_SECONDS):
-        made.register()
-        made.deployed()
-        yield made
-        made.close()
+        try:
+            made.register()
+            made.deployed()
+            yield made
+        finally:
+            made.close()
 
 
 def ref(drift: Drift, name: str) -> Ref:
