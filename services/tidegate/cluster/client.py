@@ -25,8 +25,8 @@ Query = Mapping[str, str | int]
 STRICT: Final[Query] = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
 APPLY: Final = "application/apply-patch+yaml"
 WATCH_SECONDS: Final = 300
-# The server says at least once a minute that a quiet watch is alive.
-WATCH_TIMEOUT: Final = (TIMEOUT[0], 75.0)
+# The server says each minute, and a quarter of one later at most, that a quiet watch is alive.
+WATCH_TIMEOUT: Final = (TIMEOUT[0], 90.0)
 BOOKMARK: Final = "BOOKMARK"
 PAGE: Final = 500
 LOG_BYTES: Final = 64 * 1024

@@ -15,7 +15,7 @@ from tidegate.model import TidegateError
 
 log = structlog.get_logger("cluster")
 
-# The server says at least once a minute that a quiet watch is alive; two missed and a retry fit in.
+# One word of the server missed (90 s), a new try and the wait for its next word (75 s) fit in.
 STALE_SECONDS: Final = 180.0
 SHORTEST_WAIT: Final = 0.2
 LONGEST_WAIT: Final = 10.0
