@@ -17,7 +17,7 @@ from functools import partial
 import pytest
 
 from cluster.killed_kit import Kernel, Scene, killed
-from cluster.killed_table import ACTS, PARTS, PENDING, WORKS, is_as_expected, rows
+from cluster.killed_table import ACTS, PARTS, WORKS, is_as_expected, rows
 from cluster.kit import Cluster
 from cluster.parts import frozen, stopped
 from cluster.people import ClusterSite
@@ -30,7 +30,7 @@ BACK_SECONDS = 120.0
 NEVER = math.inf
 WINDOW_SECONDS = 30.0
 START_SECONDS = 25.0
-PENDING_SECONDS = 8.0
+REFUSED_SECONDS = 8.0
 LONGEST_PAUSE = 5.0
 OPA = tuple((component, "opa") for component in ("hub", "egress", "provisioner"))
 Away = Callable[[Scene], AbstractContextManager[None]]
@@ -118,8 +118,7 @@ def _seen(act: Callable[[], str]) -> str:
 
 
 def _acts(scene: Scene, name: str) -> dict[str, Callable[[], str]]:
-    waits = PARTS[name].of("start") == PENDING.seen
-    patience = PENDING_SECONDS if waits else START_SECONDS
+    patience = START_SECONDS if PARTS[name].of("start") == WORKS else REFUSED_SECONDS
     return {
         "lab": scene.lab,
         "cell": scene.cell,
