@@ -1,6 +1,7 @@
 """A small world in a real store, at the point where everything is allowed; tests then take one thing away."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import yaml
 from pydantic import BaseModel
 
 from tidegate.ledger import Actor, Event, Record
-from tidegate.model import AnyResource, LicenceTerms, PersonRef, Project, read_resource
+from tidegate.model import AnyResource, Kind, LicenceTerms, PersonRef, Project, read_resource
 from tidegate.policy import ReleasedFile, ReleaseFacts
 from tidegate.policy.envelope import Person
 from tidegate.policy.rules import policies_folder
@@ -147,9 +148,25 @@ def holding(kind: str) -> dict[str, Any]:
 def fields_of_terms(model: type[BaseModel] = LicenceTerms, prefix: str = "") -> set[str]:
     """The path of every field of a licence's terms, of sections and of what is in them."""
     found: set[str] = set()
-    for field in model.model_fields.values():
-        path = f"{prefix}{field.alias}"
-        inner = field.annotation
+    for each in model.model_fields.values():
+        path = f"{prefix}{each.alias}"
+        inner = each.annotation
         within = isinstance(inner, type) and issubclass(inner, BaseModel)
         found |= {path} | (fields_of_terms(inner, f"{path}.") if within else set())  # type: ignore[arg-type]
     return found
+
+
+@dataclass
+class Shelf:
+    """A register in memory: what a question is built from, and what a bundle is made of."""
+
+    resources: list[AnyResource] = field(default_factory=list)
+
+    def get(self, kind: Kind, name: str) -> AnyResource | None:
+        return next((each for each in self.list(kind) if each.name == name), None)
+
+    def generation(self) -> int:
+        return len(self.resources)
+
+    def list(self, kind: Kind) -> tuple[AnyResource, ...]:
+        return tuple(each for each in self.resources if each.kind == kind)

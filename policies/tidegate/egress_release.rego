@@ -38,8 +38,15 @@ default author_listed_ok := false
 
 author_listed_ok if author in members
 
+# A number in every licence, or nobody knows how many are enough.
+counted contains name if {
+	some name, t in licences.terms
+	is_number(t.min_reviewers)
+}
+
 required := max({2, input.project.reviewers} | {t.min_reviewers | some _, t in licences.terms}) if {
 	is_number(input.project.reviewers)
+	count(licences.names - counted) == 0
 }
 
 default reviewed_ok := false

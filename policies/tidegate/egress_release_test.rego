@@ -65,6 +65,11 @@ test_the_licence_may_ask_for_more if {
 	answer.deny[0].detail == "3"
 }
 
+test_nobody_knows_how_many_are_enough_without_a_number if {
+	under("min_reviewers", null).outcome == "deny"
+	under("min_reviewers", "2").outcome == "deny"
+}
+
 test_what_the_licence_says_about_sharing_holds if {
 	fixture.codes(under("derived_data", "forbid")) == {"sharing_forbidden"}
 	fixture.codes(under("derived_data", "unknown")) == {"term_unknown"}

@@ -151,7 +151,7 @@ details.organisation_not_permitted[name] := input.project.organisation if {
 	some name in failing.organisation_not_permitted
 }
 
-details.territory_not_permitted[name] := object.get(data.site, "country", "") if {
+details.territory_not_permitted[name] := object.get(data.site, ["country"], "") if {
 	some name in failing.territory_not_permitted
 }
 
@@ -163,7 +163,7 @@ reasons(rows, told) := {reason |
 		"code": code,
 		"dataset": name,
 		"detail": object.get(told, [code, name], ""),
-		"clause": clause_of(name, object.get(fields, code, "")),
+		"clause": clause_of(name, object.get(fields, [code], "")),
 	}
 }
 

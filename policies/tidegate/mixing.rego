@@ -11,6 +11,7 @@ import data.tidegate.licences
 default single_ok := false
 
 single_ok if {
+	is_array(input.datasets)
 	count(licences.names) == 1
 	count(input.datasets) == 1
 }

@@ -50,28 +50,39 @@ purpose_fits contains name if {
 other_disease contains name if {
 	some name, t in licences.terms
 	count(t.diseases) > 0
-	wanted - object.get(satisfied, name, set()) == {named_disease}
+	wanted - object.get(satisfied, [name], set()) == {named_disease}
 }
 
-# A purpose is prohibited with what lies under it, and what it lies under might hold it.
-touched[name] contains code if {
-	some name, t in licences.terms
+# A purpose is prohibited with what lies under it; and what it lies under might hold it.
+around[code] contains above if {
 	some code in wanted
-	some banned in t.prohibited
-	banned in data.duo.ancestors[code]
+	some above in data.duo.ancestors[code]
 }
 
-touched[name] contains code if {
-	some name, t in licences.terms
+around[code] contains below if {
 	some code in wanted
-	some banned in t.prohibited
-	code in data.duo.ancestors[banned]
+	some below, above in data.duo.ancestors
+	code in above
+}
+
+apart[name] contains code if {
+	some name, t in licences.terms
+	is_array(t.prohibited)
+	some code, near in around
+	banned := {each | some each in t.prohibited; is_string(each)}
+	count(banned) == count(t.prohibited)
+	count(banned & near) == 0
 }
 
 untouched contains name if {
 	some name, t in licences.terms
-	is_array(t.prohibited)
-	count(object.get(touched, name, set())) == 0
+	t.prohibited == []
+}
+
+untouched contains name if {
+	some name, clear in apart
+	count(wanted) > 0
+	count(wanted - clear) == 0
 }
 
 ethics_fits contains name if {
@@ -121,15 +132,15 @@ purposes_ok if {
 	count([name | some missing in failing; some name in missing]) == 0
 }
 
-details.purpose_not_permitted[name] := concat(", ", sort(wanted - object.get(satisfied, name, set()))) if {
+details.purpose_not_permitted[name] := concat(", ", sort(wanted - object.get(satisfied, [name], set()))) if {
 	some name in failing.purpose_not_permitted
 }
 
-details.disease_not_permitted[name] := concat(", ", sort(diseases - object.get(covered, name, set()))) if {
+details.disease_not_permitted[name] := concat(", ", sort(diseases - object.get(covered, [name], set()))) if {
 	some name in failing.disease_not_permitted
 }
 
-details.purpose_prohibited[name] := concat(", ", sort(object.get(touched, name, set()))) if {
+details.purpose_prohibited[name] := concat(", ", sort(wanted - object.get(apart, [name], set()))) if {
 	some name in failing.purpose_prohibited
 }
 

@@ -43,6 +43,7 @@ cases := [
 	["purpose_prohibited", fixture.start, fixture.licences_but("prohibited", ["DUO:0000007"])],
 	["purpose_prohibited", fixture.start, fixture.licences_but("prohibited", ["DUO:0000042"])],
 	["purpose_prohibited", fixture.start, fixture.licences_but("prohibited", null)],
+	["purpose_prohibited", fixture.start, fixture.licences_but("prohibited", [2.5])],
 	["ethics_missing", fixture.start, fixture.licences_but("ethics_required", true)],
 	["ethics_missing", fixture.start, fixture.licences_but("ethics_required", null)],
 	["term_unknown", selling, fixture.licences_but("commercial", "unknown")],

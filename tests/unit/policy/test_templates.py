@@ -5,7 +5,6 @@ What a case leaves out is the usual: Rosa of Example University, health research
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 import policy_kit as kit
-from tidegate.model import AnyResource, Decision, Kind, Licence, Outcome, PersonRef, Project, read_resource
+from tidegate.model import AnyResource, Decision, Licence, Outcome, PersonRef, Project, read_resource
 from tidegate.policy import Policy, ReleasedFile, egress_release, project_approve, workspace_start
 from tidegate.policy.local import LocalEngine
 from tidegate.policy.opening import Bundles
@@ -69,22 +68,6 @@ class Case(BaseModel):
     duties: list[str] = []
 
 
-@dataclass
-class Shelf:
-    """A register in memory: what a question is built from, and what a bundle is made of."""
-
-    resources: list[AnyResource] = field(default_factory=list)
-
-    def get(self, kind: Kind, name: str) -> AnyResource | None:
-        return next((each for each in self.list(kind) if each.name == name), None)
-
-    def list(self, kind: Kind) -> tuple[AnyResource, ...]:
-        return tuple(each for each in self.resources if each.kind == kind)
-
-    def generation(self) -> int:
-        return len(self.resources)
-
-
 def cases() -> Iterator[tuple[str, Case]]:
     for path in sorted(FOLDER.glob("*.yaml")):
         for row in yaml.safe_load(path.read_text("utf-8")):
@@ -107,17 +90,17 @@ def licence_of(template: str, case: Case) -> Licence:
 
 
 @pytest.fixture(scope="module")
-def licences() -> Shelf:
+def licences() -> kit.Shelf:
     every = {licence.name: licence for licence in (licence_of(*row) for row in CASES)}
-    return Shelf(list(every.values()))
+    return kit.Shelf(list(every.values()))
 
 
 @pytest.fixture(scope="module")
-def policy(licences: Shelf) -> Policy:
+def policy(licences: kit.Shelf) -> Policy:
     return Policy(LocalEngine, Bundles(load_rules(policies_folder()), licences).now)
 
 
-def world(licences: Shelf, template: str, case: Case) -> tuple[Shelf, Project]:
+def world(licences: kit.Shelf, template: str, case: Case) -> tuple[kit.Shelf, Project]:
     names = {"mammograms": licence_of(template, case).name} | ({"second": case.beside} if case.beside else {})
     purpose = {"codes": case.codes, "text": "As told.", "diseases": case.diseases, "commercial": case.commercial}
     project = resource(
@@ -132,7 +115,7 @@ def world(licences: Shelf, template: str, case: Case) -> tuple[Shelf, Project]:
     assert isinstance(project, Project)
     grant = resource(kit.grant(since=EVER, until=NEVER, training=None))
     datasets = [resource(kit.dataset(name, licence={"name": licence})) for name, licence in names.items()]
-    shelf = Shelf([*licences.resources, *datasets, project, grant])
+    shelf = kit.Shelf([*licences.resources, *datasets, project, grant])
     if case.approved:
         shelf.resources.append(resource(kit.approval(project, at=EVER)))
     if case.used_by_another:
@@ -146,7 +129,7 @@ def resource(document: dict[str, Any]) -> AnyResource:
     return read_resource(document, "test")
 
 
-def decided(policy: Policy, shelf: Shelf, project: Project, case: Case) -> Decision:
+def decided(policy: Policy, shelf: kit.Shelf, project: Project, case: Case) -> Decision:
     now = case.now.astimezone(UTC)
     if case.ask == "approve":
         return policy.decide("project.approve", project_approve(shelf, project, now), now)
@@ -161,7 +144,7 @@ def decided(policy: Policy, shelf: Shelf, project: Project, case: Case) -> Decis
 
 
 @pytest.mark.parametrize(("template", "case"), CASES, ids=[f"{name}: {case.case}" for name, case in CASES])
-def test_each_case_is_decided_as_written_down(policy: Policy, licences: Shelf, template: str, case: Case) -> None:
+def test_each_case_is_decided_as_written_down(policy: Policy, licences: kit.Shelf, template: str, case: Case) -> None:
     shelf, project = world(licences, template, case)
     decision = decided(policy, shelf, project, case)
     assert (decision.outcome, sorted({reason.code for reason in decision.deny})) == (case.answer, sorted(case.why))
