@@ -72,7 +72,7 @@ class Ends:
         while True:
             with contextlib.suppress(TidegateError):
                 version = version or api.listing(POD, self.namespace).version
-                for change in api.follow(POD, self.namespace, since=version):
+                for change in api.watch(POD, self.namespace, since=version):
                     version = change.manifest["metadata"]["resourceVersion"]
                     self.seen[change.manifest["metadata"]["name"]] = change.manifest.get("status", {})
 

@@ -156,7 +156,7 @@ def test_what_others_change_at_once_is_back_within_five_seconds_and_in_the_ledge
         (record.subject, name)
         for record in records(since)
         for name in (record.detail.get("object"), *(record.detail.get("objects") or ()))  # type: ignore[misc]
-        if record.event in {Event.DRIFT_FOUND, Event.FOREIGN_REMOVED}
+        if name and record.event in {Event.DRIFT_FOUND, Event.FOREIGN_REMOVED}
     }
     assert recorded == {(f"Project/{name}", drift.called(name)) for drift, name in pairs}
 
