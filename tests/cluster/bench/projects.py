@@ -38,6 +38,7 @@ def main(folder: Path, projects: int, drifted: int) -> Iterable[Bar]:
         own.start(RATE)
         quiet(own)
         yield repair(own, names[:drifted])
+        say(f"        {own.used()}")
         own.stop()
         own.start(RATE, RESYNC_SECONDS)
         quiet(own)
