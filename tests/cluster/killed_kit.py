@@ -292,9 +292,9 @@ class Scene:
         return seen
 
     def ask(self, name: str) -> str:
-        return self.kernels["ask"].answers(
-            ASK.format(name=name, context={"purpose": "As in the test."}), f"{REVIEW}/r/"
-        )
+        context = {"purpose": "As in the test."}
+        code = ASK.format(name=name, settled=OUTPUT_SECONDS, project=self.live.name, context=context)
+        return self.kernels["ask"].answers(code, f"{REVIEW}/r/")
 
     def vote(self) -> str:
         with seeing() as seen:
