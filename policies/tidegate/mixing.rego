@@ -101,7 +101,7 @@ conflicts contains duty if {
 	duty := {
 		"kind": "conflict",
 		"dataset": name,
-		"detail": "Images, annotations and models made from all these data sets together cannot be released.",
+		"detail": "Images, annotations and models made from all these data sets together stay inside.",
 		"clause": licences.clause_of(name, "sharing.shareAlike"),
 	}
 }

@@ -20,9 +20,11 @@ EQUAL = {
     ("approvals.rego", "ends", " > "),
     ("clock.rego", "earliest", " > "),
     ("people.rego", "ends", " > "),
-    # Without any purpose, and without any data set, there is nothing to go through.
-    ("licences.rego", "purpose_fits", " > "),
-    ("egress_release.rego", "sharing_ok", " > "),
+    # Without any purpose or disease, and without any data set, there is nothing to go through.
+    ("purposes.rego", "purpose_fits", " > "),
+    ("purposes.rego", "disease_fits", " > "),
+    ("purposes.rego", "untouched", " > "),
+    ("sharing.rego", "sharing_ok", " > "),
 }
 
 
