@@ -110,6 +110,11 @@ class Many:
         )
         for kind, each in made:
             self.hand.create(kind, each)
+        eventually(f"the volumes of {own.name}", lambda: self._is_bound(own.name), 60)
+
+    def _is_bound(self, name: str) -> bool:
+        phases = [each["status"].get("phase") for each in self.admin.list(CLAIM, f"tg-{name}")]
+        return phases == ["Bound", "Bound"]
 
     def _sealed(self, own: Project) -> Manifest:
         status = CohortStatus(

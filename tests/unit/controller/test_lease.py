@@ -162,9 +162,9 @@ def test_terms_only_grow(steps: list[tuple[float, set[int], str]]) -> None:
         for each in sorted(awake):
             processes[each].act()
         leading = [p.lease.transitions for p in processes if p.may_write()]
-        for term in leading:
-            assert term >= highest
-            highest = term
+        # Whoever's Lease was deleted may believe in it for some seconds; the ledger refuses it by its lower term.
+        assert max(leading, default=highest) >= highest
+        highest = max(leading, default=highest)
 
 
 @settings(max_examples=100, deadline=None)
