@@ -11,6 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from cluster import site
 from cluster.chart_kit import CASES, CHART, KUBERNETES, helm, manifests, of_kind, pods, refusal, rendered, values_of
 from cluster.kit import Cluster
 from cluster.places import HERE, KUBECONFIG, REPOSITORY
@@ -229,6 +230,11 @@ def test_a_namespace_that_lets_privileged_pods_in_is_refused(
         cluster.kubectl("label", "namespace", namespace, f"pod-security.kubernetes.io/enforce={level}")
     asking = ("--dry-run=server", "--kubeconfig", str(KUBECONFIG), "--namespace", namespace)
     assert ("does not enforce Pod Security 'restricted'" in refusal("minimal", *asking)) is refused
+
+
+def test_helm_test_reaches_the_pages_of_the_release(cluster: Cluster) -> None:
+    assert cluster.get("deployment", "tidegate-hub", site.NAMESPACE)
+    assert "Phase:          Succeeded" in site.helm("test", site.RELEASE, "--timeout=120s")
 
 
 def test_no_two_renderings_differ(case: str) -> None:
