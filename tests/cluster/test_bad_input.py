@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from cluster.kit import Cluster, eventually
-from cluster.places import BIN, CILIUM
+from cluster.kit import Cluster, eventually, probe_pod, reaches
+from cluster.places import BEACON_ADDRESS, BIN, CILIUM
 from cluster.shell import run
 from cluster.store_kit import prepare
 from cluster_cohort_kit import now
@@ -59,19 +59,28 @@ def reads(live: Live, condition: str, reason: str, step: str) -> str:
 
 
 @contextlib.contextmanager
-def nothing_enforced() -> Iterator[None]:
-    """Every object is as it should be, and the network plugin ignores them all."""
+def nothing_enforced(cluster: Cluster, namespace: str) -> Iterator[None]:
+    """Every object is as it should be, and the network plugin ignores them all, as a pod that may nothing has seen."""
+    spec = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    metadata = {"name": "default-deny", "namespace": namespace}
+    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+    cluster.apply(policy, probe_pod("shut", namespace))
+    cluster.wait("pod/shut", namespace, "condition=Ready")
+    eventually("the policy holds", lambda: not reaches(cluster, namespace, "shut", BEACON_ADDRESS, 80), 30)
     tool = (str(BIN / "cilium-dbg"), "--host", f"unix://{CILIUM}", "config")
     run(*tool, "PolicyEnforcement=never")
     try:
+        eventually("the policy is ignored", lambda: reaches(cluster, namespace, "shut", BEACON_ADDRESS, 80), 60)
         yield
     finally:
         run(*tool, "PolicyEnforcement=default")
 
 
 @pytest.mark.timeout(400)
-def test_on_a_network_that_enforces_nothing_no_project_is_opened_and_its_people_read_why(live: Live) -> None:
-    with nothing_enforced():
+def test_on_a_network_that_enforces_nothing_no_project_is_opened_and_its_people_read_why(
+    live: Live, namespace: str
+) -> None:
+    with nothing_enforced(live.cluster, namespace):
         live.register()
         said = reads(live, "NetworkIsolated", "Reached", "isolation")
         assert said.startswith(
