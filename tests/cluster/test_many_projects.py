@@ -36,7 +36,8 @@ REPAIRED = timedelta(seconds=5)
 RESYNC_SECONDS, QUIET = 10, timedelta(seconds=12)
 Change = Callable[[Manifest], Manifest]
 MORE = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
-PRIVILEGED = {"pod-security.kubernetes.io/enforce": "privileged"}
+# A weaker level of Pod Security is refused by admission even in the provisioner's own name.
+ANOTHER = {"example.org/another": "label"}
 OPENS = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]}
 
 
@@ -45,7 +46,7 @@ def spec(**changes: Any) -> Change:
 
 
 def labelled(live: Manifest) -> Manifest:
-    return {**live, "metadata": {**live["metadata"], "labels": {**live["metadata"]["labels"], **PRIVILEGED}}}
+    return {**live, "metadata": {**live["metadata"], "labels": {**live["metadata"]["labels"], **ANOTHER}}}
 
 
 @dataclass(frozen=True)
