@@ -17,7 +17,8 @@ from cluster.up import cluster, install, refresh_sample, restart, up
 from tidegate.model import TidegateError
 
 # In the order of the files: tests that kill parts are many here, and what one leaves must be told from what it breaks.
-_PYTEST: Final = (sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "--durations=25", str(HERE))
+_OPTIONS: Final = ("-q", "-p", "no:randomly", "-m", "not long", "--durations=40")
+_PYTEST: Final = (sys.executable, "-m", "pytest", *_OPTIONS, str(HERE))
 
 
 def main(arguments: list[str]) -> int:
