@@ -1,7 +1,6 @@
 """What a controller remembers of a cluster: never backwards, never what is gone, never from too long ago."""
 
 import itertools
-import queue
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from tidegate.cluster.memory import BURIED_SECONDS, Memory
 from tidegate.cluster.port import Change, Listing, Manifest, Ref, Resource
 from tidegate.cluster.remembered import Kept, Memories, RememberedApi, fresh
 from tidegate.model import TidegateError
+from watch_kit import Scripted
 
 CILIUM = Resource("cilium.io/v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies")
 GONE = TidegateError("cluster_gone", "That version is gone.")
@@ -32,15 +32,13 @@ def policy(
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
 
 
-class Api:
+class Api(Scripted):
     """An API whose objects a test sets, that counts its reads, and whose watches give what a test puts in."""
 
     def __init__(self, *live: Manifest) -> None:
+        super().__init__(Listing(live, "9"))
         self.live = {(m["metadata"].get("namespace", ""), m["metadata"]["name"]): m for m in live}
         self.reads = 0
-        self.listings: list[Listing | TidegateError] = [Listing(live, "9")]
-        self.events: queue.Queue[Change | TidegateError | None] = queue.Queue()
-        self.since: queue.Queue[str] = queue.Queue()
         self.versions = itertools.count(100)
 
     def get(self, ref: Ref) -> Manifest | None:
@@ -73,22 +71,6 @@ class Api:
         else:
             del self.live[ref.namespace, ref.name]
         return True
-
-    def listing(self, _resource: Resource) -> Listing:
-        found = self.listings.pop(0) if len(self.listings) > 1 else self.listings[0]
-        if isinstance(found, TidegateError):
-            raise found
-        return found
-
-    def follow(self, _resource: Resource, *, since: str) -> Iterator[Change]:
-        self.since.put(since)
-        while True:
-            event = self.events.get(timeout=60)
-            if isinstance(event, TidegateError):
-                raise event
-            if event is None:
-                return
-            yield event
 
 
 class Place:

@@ -1,7 +1,5 @@
 """What a service knows of the cluster from its watches: never backwards, never from too long ago, never half."""
 
-import queue
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_kit import approval, dataset, project
-from tidegate.cluster.port import Change, Listing, Manifest, Resource
+from tidegate.cluster.port import Change, Listing, Manifest
 from tidegate.model import Kind, ProjectPhase, ProjectStatus, TidegateError
 from tidegate.store.manifests import manifest_of, status_of
 from tidegate.store.watched import STALE_SECONDS, WatchedReads
+from watch_kit import Scripted
 
 GONE = TidegateError("cluster_gone", "That version is gone.")
 BROKEN = TidegateError("cluster_unavailable", "The connection broke.")
@@ -25,31 +24,6 @@ def at(manifest: Manifest, version: int) -> Manifest:
 
 def named(name: str, version: int, **spec: Any) -> Manifest:
     return at(manifest_of(dataset(name, **spec)), version)
-
-
-class Scripted:
-    """Lists from `listings`, then watches that give what a test puts in; an error ends one, so does None."""
-
-    def __init__(self, *listings: Listing | TidegateError) -> None:
-        self.listings = list(listings)
-        self.events: queue.Queue[Change | TidegateError | None] = queue.Queue()
-        self.since: queue.Queue[str] = queue.Queue()
-
-    def listing(self, _resource: Resource) -> Listing:
-        found = self.listings.pop(0) if len(self.listings) > 1 else self.listings[0]
-        if isinstance(found, TidegateError):
-            raise found
-        return found
-
-    def follow(self, _resource: Resource, *, since: str) -> Iterator[Change]:
-        self.since.put(since)
-        while True:
-            event = self.events.get(timeout=60)
-            if isinstance(event, TidegateError):
-                raise event
-            if event is None:
-                return
-            yield event
 
 
 class Clock:
